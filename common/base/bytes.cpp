@@ -1,0 +1,96 @@
+#include "common/base/bytes.hpp"
+
+#include <algorithm>
+
+#include "common/base/check.hpp"
+
+namespace scpool {
+namespace {
+
+constexpr std::size_t kChunkSize = 16 * 1024;
+
+}  // namespace
+
+ByteView as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+std::string_view as_text(ByteView bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void ByteQueue::append(ByteView bytes) {
+  size_ += bytes.size();
+  while (!bytes.empty()) {
+    if (chunks_.empty() || chunks_.back().size() == chunks_.back().capacity()) {
+      chunks_.emplace_back().reserve(std::clamp<std::size_t>(bytes.size(), 512, kChunkSize));
+    }
+    Bytes& last = chunks_.back();
+    const std::size_t count = std::min(bytes.size(), last.capacity() - last.size());
+    last.insert(last.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+    bytes = bytes.subspan(count);
+  }
+}
+
+void ByteQueue::append(Bytes&& chunk) {
+  if (!chunk.empty()) {
+    size_ += chunk.size();
+    chunks_.push_back(std::move(chunk));
+  }
+}
+
+ByteView ByteQueue::front() const {
+  if (chunks_.empty()) {
+    return {};
+  }
+  return ByteView(chunks_.front()).subspan(front_offset_);
+}
+
+void ByteQueue::drop(std::size_t count) {
+  SCPOOL_CHECK(count <= size_);
+  size_ -= count;
+  while (count > 0) {
+    const std::size_t available = chunks_.front().size() - front_offset_;
+    if (count < available) {
+      front_offset_ += count;
+      return;
+    }
+    count -= available;
+    front_offset_ = 0;
+    chunks_.pop_front();
+  }
+}
+
+void ByteQueue::splice(ByteQueue& other) {
+  while (!other.empty()) {
+    if (other.front_offset_ > 0) {
+      append(other.front());
+      other.drop(other.front().size());
+      continue;
+    }
+    const std::size_t count = other.chunks_.front().size();
+    chunks_.push_back(std::move(other.chunks_.front()));
+    other.chunks_.pop_front();
+    other.size_ -= count;
+    size_ += count;
+  }
+}
+
+void ByteQueue::clear() {
+  chunks_.clear();
+  front_offset_ = 0;
+  size_ = 0;
+}
+
+std::string ByteQueue::to_string() const {
+  std::string text;
+  text.reserve(size_);
+  std::size_t offset = front_offset_;
+  for (const Bytes& chunk : chunks_) {
+    text.append(as_text(ByteView(chunk).subspan(offset)));
+    offset = 0;
+  }
+  return text;
+}
+
+}  // namespace scpool

@@ -1,0 +1,46 @@
+// Bytes: views, and the queue in which bytes wait between two layers. The queue keeps its bytes in
+// chunks, so that large amounts are neither copied nor moved when the front is taken.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scpool {
+
+using ByteView = std::span<const std::uint8_t>;
+using Bytes = std::vector<std::uint8_t>;
+
+ByteView as_bytes(std::string_view text);
+std::string_view as_text(ByteView bytes);
+
+class ByteQueue {
+ public:
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+
+  void append(ByteView bytes);
+  void append(std::string_view text) { append(as_bytes(text)); }
+  void append(Bytes&& chunk);  // takes the chunk as it is, without a copy
+
+  // The longest contiguous run at the front; empty only when the queue is. Valid until the next
+  // call that is not const.
+  ByteView front() const;
+  void drop(std::size_t count);  // count <= size()
+  // Moves everything of `other` behind what is here.
+  void splice(ByteQueue& other);
+  void clear();
+
+  std::string to_string() const;  // a copy of everything, for tests and small messages
+
+ private:
+  std::deque<Bytes> chunks_;
+  std::size_t front_offset_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace scpool

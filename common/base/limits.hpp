@@ -1,0 +1,60 @@
+// Every bound of the system on one page. Numbers come from the engineering notes or an RFC; a new
+// bound goes here, not beside its use.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/time.hpp"
+
+namespace scpool::limits {
+
+using namespace std::chrono_literals;
+
+// HTTP/1 heads and bodies (RFC 9112; RFC 9110 section 4.1 asks for 8000 octets of target at least).
+inline constexpr std::size_t kMaxTarget = 16 * 1024;
+inline constexpr std::size_t kMaxHead = 64 * 1024;
+inline constexpr std::size_t kMaxFields = 200;
+inline constexpr std::size_t kMaxChunkSizeDigits = 16;
+inline constexpr std::size_t kMaxChunkExtensions = 1024;  // in a whole body
+inline constexpr std::size_t kMaxUpgradeHead = 8 * 1024;
+inline constexpr std::size_t kMaxRestBody = 1024 * 1024;
+inline constexpr std::size_t kMaxControlMessage = 64 * 1024;
+
+inline constexpr Duration kHeadTimeout = 30s;
+inline constexpr Duration kKeepAliveIdle = 60s;
+inline constexpr Duration kUpgradeTimeout = 5s;  // after TLS
+inline constexpr Duration kTlsHandshakeTimeout = 15s;
+inline constexpr Duration kTunnelHandshakeTimeout = 20s;
+inline constexpr Duration kConnectTimeout = 30s;
+inline constexpr Duration kHalfCloseIdle = 60s;
+inline constexpr Duration kExpectContinueFallback = 1s;
+
+// HTTP/2 inside the tunnel.
+inline constexpr std::uint32_t kInitialStreamWindow = 1024 * 1024;
+inline constexpr std::uint32_t kMaxStreamWindow = 16 * 1024 * 1024;
+inline constexpr std::uint32_t kInitialConnectionWindow = 16 * 1024 * 1024;
+inline constexpr std::uint32_t kMaxConnectionWindow = 64 * 1024 * 1024;
+inline constexpr std::uint32_t kMaxFrameSize = 32 * 1024;
+inline constexpr std::uint32_t kMaxConcurrentStreams = 256;
+inline constexpr std::uint32_t kHeaderTableSize = 16 * 1024;
+inline constexpr std::uint32_t kMaxHeaderListSize = 64 * 1024;
+inline constexpr std::size_t kMaxBufferedPerConnection = 64 * 1024 * 1024;
+inline constexpr std::size_t kMaxUnsentBytes = 128 * 1024;  // user space, per tunnel connection
+inline constexpr std::size_t kFairnessQuantum = 32 * 1024;
+inline constexpr std::size_t kStreamSendBuffer = 256 * 1024;  // unsent bytes of one stream
+
+// Liveness (notes section 3).
+inline constexpr Duration kPingIdle = 10s;
+inline constexpr Duration kPingBusy = 5s;
+inline constexpr Duration kDeadAfterPing = 10s;
+inline constexpr Duration kSuspectSilence = 3s;
+inline constexpr Duration kCanaryPeriod = 15s;
+inline constexpr Duration kCanaryMaxAge = 35s;
+
+inline constexpr std::size_t kMaxTunnelConnections = 16;
+inline constexpr std::size_t kIoReadSize = 64 * 1024;
+// Above this many queued bytes a Stream asks its writer to pause; below a quarter it says drained.
+inline constexpr std::size_t kWriteQueueHigh = 256 * 1024;
+
+}  // namespace scpool::limits

@@ -1,0 +1,68 @@
+// Spawn, signal, exit report; never a zombie. A child gets its own session, default signal
+// dispositions, an empty signal mask, no descriptor but the three named. Its end is seen through a
+// pidfd; identity is never a bare pid.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/io/event_loop.hpp"
+
+namespace scpool {
+
+struct SpawnPlan {
+  std::string program;                                           // a path
+  std::vector<std::string> arguments;                            // without argv[0]
+  std::vector<std::pair<std::string, std::string>> environment;  // all of it
+  std::string working_directory = "/";
+  int stdout_descriptor = -1;  // -1: /dev/null; stays the caller's
+  int stderr_descriptor = -1;
+  std::optional<std::uint64_t> open_files_limit;  // soft RLIMIT_NOFILE
+};
+
+struct ProcessExit {
+  int status = 0;  // exit code when `signal` is 0
+  int signal = 0;
+  bool core_dumped = false;
+  std::uint64_t max_resident_bytes = 0;
+  std::string text() const;  // "exited with 1", "killed by SIGKILL"
+};
+
+class ChildProcess {
+ public:
+  // The error names the program and why it could not be started; nothing is left then.
+  static Result<std::unique_ptr<ChildProcess>> spawn(EventLoop& loop,
+                                                     const SpawnPlan& plan,
+                                                     std::function<void(ProcessExit)> on_exit);
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+  // Does not kill. A child that still runs is left to live and no longer watched.
+  ~ChildProcess();
+
+  int pid() const;
+  std::uint64_t start_time() const;  // of /proc/PID/stat, clock ticks since boot
+  bool running() const;
+  // To the process alone; to its whole session's group with `kill_group`. Nothing after its end.
+  void signal(int signal_number);
+  void signal_group(int signal_number);
+
+ private:
+  struct Block;
+  explicit ChildProcess(std::unique_ptr<Block> block);
+  Block* block_;
+};
+
+// Of a process that may not be our child; nothing when there is none.
+struct ProcessFacts {
+  std::uint64_t start_time = 0;  // clock ticks since boot
+  std::uint64_t resident_bytes = 0;
+  std::uint32_t open_descriptors = 0;
+  std::string command;
+};
+std::optional<ProcessFacts> read_process_facts(int pid);
+
+}  // namespace scpool

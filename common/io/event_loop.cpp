@@ -1,0 +1,99 @@
+#include "common/io/event_loop.hpp"
+
+#include <uv.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "common/base/check.hpp"
+#include "common/io/uv_handle.hpp"
+
+namespace scpool {
+
+EventLoop::EventLoop()
+    : loop_(std::make_unique<uv_loop_t>()), wake_(new uv_async_t), turn_end_(new uv_check_t) {
+  SCPOOL_CHECK(uv_loop_init(loop_.get()) == 0);
+  wake_->data = this;
+  SCPOOL_CHECK(uv_async_init(loop_.get(), wake_, [](uv_async_t* handle) {
+                 if (handle->data != nullptr) {
+                   static_cast<EventLoop*>(handle->data)->run_posted();
+                 }
+               }) == 0);
+  uv_unref(reinterpret_cast<uv_handle_t*>(wake_));
+  turn_end_->data = this;
+  uv_check_init(loop_.get(), turn_end_);
+  uv_check_start(turn_end_, [](uv_check_t* handle) {
+    if (handle->data != nullptr) {
+      static_cast<EventLoop*>(handle->data)->destroy_retired();
+    }
+  });
+  uv_unref(reinterpret_cast<uv_handle_t*>(turn_end_));
+}
+
+EventLoop::~EventLoop() {
+  destroy_retired();
+  close_handle(wake_);
+  close_handle(turn_end_);
+  uv_run(loop_.get(), UV_RUN_DEFAULT);
+  destroy_retired();
+  uv_run(loop_.get(), UV_RUN_DEFAULT);
+  SCPOOL_CHECK(uv_loop_close(loop_.get()) == 0);
+}
+
+void EventLoop::run() {
+  uv_run(loop_.get(), UV_RUN_DEFAULT);
+  destroy_retired();
+}
+
+void EventLoop::stop() {
+  uv_stop(loop_.get());
+}
+
+void EventLoop::run_once() {
+  uv_run(loop_.get(), UV_RUN_ONCE);
+  destroy_retired();
+}
+
+Instant EventLoop::now() const {
+  return Instant{std::chrono::milliseconds{static_cast<std::int64_t>(uv_now(loop_.get()))}};
+}
+
+WallTime EventLoop::wall_now() const {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+void EventLoop::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(work));
+  }
+  uv_async_send(wake_);
+}
+
+void EventLoop::retire_erased(Retired retired) {
+  retired_.push_back(retired);
+  // Makes sure that there is an end of turn, even if nothing else happens.
+  uv_async_send(wake_);
+}
+
+void EventLoop::run_posted() {
+  std::vector<std::function<void()>> work;
+  {
+    const std::lock_guard lock(mutex_);
+    work.swap(posted_);
+  }
+  for (const std::function<void()>& item : work) {
+    item();
+  }
+}
+
+void EventLoop::destroy_retired() {
+  while (!retired_.empty()) {
+    const std::vector<Retired> batch = std::exchange(retired_, {});
+    for (const Retired& retired : batch) {
+      retired.destroy(retired.object);
+    }
+  }
+}
+
+}  // namespace scpool

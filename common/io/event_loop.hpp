@@ -1,0 +1,68 @@
+// The loop of one thread: run, now, post, retire, clean shutdown (libuv). Every object with a
+// handle belongs to one loop. Only the shells ask it for the time; deciders are given it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "common/base/time.hpp"
+
+struct uv_loop_s;
+struct uv_async_s;
+struct uv_check_s;
+
+namespace scpool {
+
+class EventLoop final : public Clock {
+ public:
+  EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  // Runs the loop empty; a handle that somebody forgot to close fails a check.
+  ~EventLoop() override;
+
+  // Returns after stop(), or when nothing is left to wait for.
+  void run();
+  void stop();
+  // One turn, waiting for an event if there is none; for tests.
+  void run_once();
+
+  // Read once per turn of the loop.
+  Instant now() const override;
+  WallTime wall_now() const override;
+
+  // Runs `work` in a later turn; may be called from any thread.
+  void post(std::function<void()> work);
+
+  // Destroys the object when the current turn's callbacks have returned: the way to get rid of
+  // something from inside its own callback.
+  template <class T>
+  void retire(std::unique_ptr<T> object) {
+    if (object != nullptr) {
+      retire_erased({object.release(), [](void* pointer) { delete static_cast<T*>(pointer); }});
+    }
+  }
+
+  uv_loop_s* native() { return loop_.get(); }
+
+ private:
+  struct Retired {
+    void* object;
+    void (*destroy)(void*);
+  };
+  void retire_erased(Retired retired);
+  void run_posted();
+  void destroy_retired();
+
+  std::unique_ptr<uv_loop_s> loop_;
+  uv_async_s* wake_;
+  uv_check_s* turn_end_;
+  std::mutex mutex_;  // guards posted_ alone
+  std::vector<std::function<void()>> posted_;
+  std::vector<Retired> retired_;
+};
+
+}  // namespace scpool

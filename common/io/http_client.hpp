@@ -1,0 +1,71 @@
+// HTTP calls on the loop (libcurl's multi interface): REST over verified TLS, probes over TCP and
+// Unix sockets. Not for proxied traffic. A call's answer comes exactly once, unless its ticket goes
+// before.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/result.hpp"
+#include "common/base/secret.hpp"
+#include "common/base/time.hpp"
+#include "common/http/fields.hpp"
+#include "common/io/event_loop.hpp"
+
+namespace scpool {
+
+struct HttpCall {
+  std::string method = "GET";
+  std::string url;
+  std::string unix_socket;  // connect here; the URL's host is then a name only
+  Fields fields;
+  std::string body;
+  std::string user;  // Basic authentication when not empty
+  Secret password;
+  std::vector<std::string> ca_files;  // added to the system's roots
+  Duration timeout = std::chrono::seconds{10};
+  std::size_t max_body = 1024 * 1024;
+};
+
+struct HttpAnswer {
+  int status = 0;
+  Fields fields;
+  std::string body;
+};
+
+class HttpClient {
+ public:
+  // TimedOut, Unreachable, Denied (TLS verification), Exhausted (body too large).
+  using OnAnswer = std::function<void(Result<HttpAnswer>)>;
+
+  // Dropping a ticket cancels the call; its answer is then never delivered.
+  class Ticket {
+   public:
+    Ticket() = default;
+    Ticket(Ticket&&) noexcept;
+    Ticket& operator=(Ticket&&) noexcept;
+    ~Ticket();
+    bool pending() const;
+
+   private:
+    friend class HttpClient;
+    struct Call;
+    explicit Ticket(Call* call) : call_(call) {}
+    Call* call_ = nullptr;
+  };
+
+  explicit HttpClient(EventLoop& loop);
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+  ~HttpClient();  // cancels what is left
+
+  [[nodiscard]] Ticket start(HttpCall call, OnAnswer on_answer);
+
+ private:
+  struct Multi;
+  std::unique_ptr<Multi> multi_;
+};
+
+}  // namespace scpool

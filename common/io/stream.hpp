@@ -1,0 +1,100 @@
+// A byte stream: TCP or Unix socket, with or without TLS, with a write queue that its writer
+// bounds. The only place that pumps a TlsSession. After the destructor no callback arrives; a
+// listener may destroy the stream from inside any callback.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/base/bytes.hpp"
+#include "common/base/result.hpp"
+#include "common/io/event_loop.hpp"
+#include "common/tls/tls_session.hpp"
+
+namespace scpool {
+
+// An IP literal and port, as a socket address prints: "10.0.0.1", "fe80::1".
+struct Endpoint {
+  std::string address;
+  std::uint16_t port = 0;
+  std::string text() const;  // "10.0.0.1:443", "[::1]:443"
+};
+
+// Who is at the other end of a Unix socket (SO_PEERCRED).
+struct PeerCredentials {
+  int pid = 0;
+  unsigned uid = 0;
+  unsigned gid = 0;
+};
+
+class StreamListener {
+ public:
+  StreamListener() = default;
+  StreamListener(const StreamListener&) = delete;
+  StreamListener& operator=(const StreamListener&) = delete;
+
+  // Connected, and the TLS handshake is done where there is one.
+  virtual void on_open() {}
+  // Plaintext; valid during the call.
+  virtual void on_bytes(ByteView bytes) = 0;
+  // The peer will send nothing more (FIN; under TLS its close_notify). Writing goes on.
+  virtual void on_end() = 0;
+  // The write queue fell below a quarter of limits::kWriteQueueHigh after it had been above it.
+  virtual void on_drained() {}
+  // Broken; nothing more will happen. Not called after the owner's own close.
+  virtual void on_failed(const Error& error) = 0;
+
+ protected:
+  ~StreamListener() = default;
+};
+
+class Stream {
+ public:
+  // Connects to an address; on_open or on_failed follows. No time limit of its own.
+  static std::unique_ptr<Stream> connect_tcp(EventLoop& loop, const Endpoint& to);
+  static std::unique_ptr<Stream> connect_unix(EventLoop& loop, const std::string& path);
+  // Takes over a connected socket (from a Listener); on_open follows a TLS handshake only.
+  static std::unique_ptr<Stream> adopt(EventLoop& loop, int descriptor);
+
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  // Closes now; unsent bytes are dropped.
+  ~Stream();
+
+  // Must be set before the loop turns, and may be changed when a connection is handed on.
+  void set_listener(StreamListener* listener);
+  // Before the first byte is written; the handshake starts when the connection stands. Bytes that
+  // were read already (STARTTLS-like upgrades) are not a case of ours.
+  void start_tls(TlsSession session);
+  const TlsSession* tls() const;
+
+  // Sends now what the kernel takes and queues the rest. Nothing is refused: the writer looks at
+  // queued() and stops at limits::kWriteQueueHigh.
+  void write(ByteView bytes);
+  void write(std::string_view text) { write(as_bytes(text)); }
+  std::size_t queued() const;
+  // FIN (under TLS close_notify first) once everything queued is sent; reading goes on.
+  void end();
+  // Runs after everything queued is in the kernel, or at once when that is so; then destroys
+  // nothing. For closing after a last answer.
+  void when_sent(std::function<void()> action);
+
+  void pause_reading();
+  void resume_reading();
+  // The peer gets a RST instead of a clean end.
+  void reset();
+
+  std::optional<Endpoint> peer() const;
+  std::optional<Endpoint> local() const;
+  std::optional<PeerCredentials> peer_credentials() const;
+  int descriptor() const;
+
+ private:
+  struct Block;
+  explicit Stream(std::unique_ptr<Block> block);
+  Block* block_;
+};
+
+}  // namespace scpool

@@ -1,0 +1,116 @@
+// One tunnel connection from the moment its upgrade is done: TCP and TLS (Stream), carriage,
+// HTTP/2, control stream, liveness. The only pump between them, the same for both sides: `Server`
+// opens streams (HTTP/2 client), `Worker` serves them. Users see streams.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/h2/h2_session.hpp"
+#include "common/io/stream.hpp"
+#include "common/tunnel/control_message.hpp"
+#include "common/tunnel/liveness.hpp"
+
+namespace scpool {
+
+// Whoever uses one stream. It may reset its stream or destroy itself from inside any call; after
+// forget() or on_stream_closed it is not called again.
+class TunnelStreamListener {
+ public:
+  TunnelStreamListener() = default;
+  TunnelStreamListener(const TunnelStreamListener&) = delete;
+  TunnelStreamListener& operator=(const TunnelStreamListener&) = delete;
+
+  virtual void on_head(Fields head) = 0;  // server side: the response, 1xx too
+  // Valid during the call. The user calls TunnelLink::consumed when it has passed the bytes on.
+  virtual void on_body(ByteView bytes) = 0;
+  virtual void on_trailers(Fields trailers) = 0;
+  virtual void on_end() = 0;
+  virtual void on_send_space() = 0;
+  virtual void on_stream_closed(H2Code code) = 0;
+
+ protected:
+  ~TunnelStreamListener() = default;
+};
+
+class TunnelLinkListener {
+ public:
+  TunnelLinkListener() = default;
+  TunnelLinkListener(const TunnelLinkListener&) = delete;
+  TunnelLinkListener& operator=(const TunnelLinkListener&) = delete;
+
+  // Server: the worker's 200 and "ready" came. Worker: it has sent them.
+  virtual void on_link_ready() = 0;
+  // Worker side: a request; answer it through the link, attach a listener for its body. Canary
+  // requests come here too ("/.well-known/tunnel-canary").
+  virtual void on_request(StreamId stream, Fields head) = 0;
+  virtual void on_control(const ControlMessage& message) = 0;
+  virtual void on_suspect(bool suspect) = 0;
+  // The connection is over; all its streams have been told. The owner retires the link.
+  virtual void on_link_closed(const Error& error) = 0;
+
+ protected:
+  ~TunnelLinkListener() = default;
+};
+
+struct TunnelLinkSettings {
+  enum class Side { Server, Worker };
+  Side side = Side::Server;
+  H2Settings h2;
+  LivenessRule liveness;
+};
+
+struct TunnelLinkFigures {
+  std::uint64_t sent_bytes = 0;  // HTTP/2 bytes
+  std::uint64_t received_bytes = 0;
+  std::size_t active_streams = 0;  // without control and canary
+  std::size_t unsent_bytes = 0;
+  std::size_t held_bytes = 0;
+  Duration round_trip = Duration::zero();
+  bool ready = false;
+  bool suspect = false;
+  bool draining = false;
+};
+
+class TunnelLink {
+ public:
+  TunnelLink(EventLoop& loop,
+             std::unique_ptr<Stream> stream,
+             ByteView already_read,
+             const TunnelLinkSettings& settings,
+             TunnelLinkListener& listener);
+  TunnelLink(const TunnelLink&) = delete;
+  TunnelLink& operator=(const TunnelLink&) = delete;
+  ~TunnelLink();
+
+  // Server side. Exhausted at the worker's stream limit, Closed when draining.
+  Result<StreamId> open(const Fields& head, bool end, TunnelStreamListener& listener);
+  bool can_open() const;
+  // Worker side.
+  void attach(StreamId stream, TunnelStreamListener& listener);
+  void respond(StreamId stream, const Fields& head, bool end);
+
+  void send(StreamId stream, ByteView data, bool end);
+  void send_trailers(StreamId stream, const Fields& trailers);
+  std::size_t unsent(StreamId stream) const;  // stop at limits::kStreamSendBuffer
+  void consumed(StreamId stream, std::size_t count);
+  void reset(StreamId stream, H2Code code);
+  // The listener goes away without waiting for the stream's end; bytes still held are consumed.
+  void forget(StreamId stream);
+
+  void send_control(const ControlMessage& message);
+  // No new streams; ends the connection cleanly once the last one is done. The worker sends the two
+  // GOAWAYs, the server asks it to with a Drain message.
+  void drain(const std::string& reason, Duration deadline);
+  // At once, with close_notify where possible; streams are told. No on_link_closed follows.
+  void close(H2Code code);
+
+  TunnelLinkFigures figures() const;
+
+ private:
+  class Pump;
+  std::unique_ptr<Pump> pump_;
+};
+
+}  // namespace scpool

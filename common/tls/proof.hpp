@@ -1,0 +1,25 @@
+// Proofs bound to one TLS channel (RFC 9266): HMAC-SHA256 over the exporter and who is speaking, so
+// that a proof cannot be replayed elsewhere and a box that terminates TLS is noticed.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "common/base/bytes.hpp"
+
+namespace scpool {
+
+struct ProofSubject {
+  std::string_view tunnel_id;
+  std::string_view instance;
+  std::uint32_t connection = 0;
+  std::uint64_t epoch = 0;
+};
+
+// HMAC-SHA256(secret, "tun1" || exporter || length-prefixed(tunnel, instance, connection, epoch)).
+Bytes tunnel_proof(ByteView secret, ByteView channel_binding, const ProofSubject& subject);
+
+Bytes hmac_sha256(ByteView key, ByteView message);
+Bytes sha256(ByteView message);
+
+}  // namespace scpool

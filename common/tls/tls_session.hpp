@@ -1,0 +1,52 @@
+// One TLS connection over memory: ciphertext in, plaintext out, and the other way. No socket, no
+// loop. Records that are written full are 16 KiB; nothing is flushed behind the caller's back.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/bytes.hpp"
+#include "common/base/result.hpp"
+#include "common/tls/tls_context.hpp"
+
+namespace scpool {
+
+class TlsSession {
+ public:
+  static TlsSession accept(const TlsContext& context);
+  // `server_name`: for SNI and for the verification; an IP literal is verified as one, without SNI.
+  static TlsSession connect(const TlsContext& context, const std::string& server_name);
+
+  TlsSession(TlsSession&&) noexcept;
+  TlsSession& operator=(TlsSession&&) noexcept;
+  ~TlsSession();
+
+  enum class State { Handshaking, Open, PeerClosed, Failed };
+  State state() const;
+  // In state Failed: what went wrong, with the certificate's problem in words.
+  const Error& error() const;
+
+  // Takes ciphertext as it came from the network and goes on with the handshake.
+  void receive(ByteView ciphertext);
+  // Decrypts into `buffer`; 0 when there is nothing more now.
+  std::size_t read(std::span<std::uint8_t> buffer);
+  // Encrypts all of it (state Open only). The ciphertext is added to `outgoing`.
+  void write(ByteView plaintext);
+  // Adds a close_notify to `outgoing`.
+  void close();
+
+  // Ciphertext to send, handshake messages included; the owner takes what it has sent.
+  ByteQueue& outgoing();
+
+  // RFC 9266: 32 bytes of label "EXPORTER-Channel-Binding". Only in state Open.
+  Bytes channel_binding() const;
+  std::string alpn() const;
+  std::string protocol() const;  // "TLSv1.3"
+
+ private:
+  struct Session;
+  explicit TlsSession(std::unique_ptr<Session> state);
+  std::unique_ptr<Session> state_;
+};
+
+}  // namespace scpool

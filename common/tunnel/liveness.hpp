@@ -1,0 +1,49 @@
+// When to ping a tunnel connection, suspect it or give it up (engineering notes section 3). One
+// instance per connection and end; pure: told what happened and when, says what to do and when to
+// be asked again.
+#pragma once
+
+#include <optional>
+
+#include "common/base/limits.hpp"
+#include "common/base/random.hpp"
+#include "common/base/time.hpp"
+
+namespace scpool {
+
+struct LivenessRule {
+  Duration ping_idle = limits::kPingIdle;
+  Duration ping_busy = limits::kPingBusy;             // with streams
+  Duration dead_after_ping = limits::kDeadAfterPing;  // without any received byte
+  Duration suspect_silence = limits::kSuspectSilence;
+};
+
+enum class LivenessVerdict { Alive, Suspect, Dead };
+
+class Liveness {
+ public:
+  Liveness(const LivenessRule& rule, Random random, Instant now);
+
+  void bytes_received(Instant now);
+  void bytes_sent(Instant now);
+  void ping_sent(Instant now);
+  // The answer to the last ping; gives the round trip.
+  Duration ping_acknowledged(Instant now);
+
+  bool ping_due(Instant now, bool has_streams) const;
+  LivenessVerdict verdict(Instant now) const;
+  // When to ask again.
+  Instant next_deadline(bool has_streams) const;
+  std::optional<Duration> round_trip() const { return round_trip_; }
+
+ private:
+  LivenessRule rule_;
+  Random random_;
+  Instant last_received_;
+  std::optional<Instant> unanswered_since_;  // sent something, nothing received after it
+  std::optional<Instant> ping_sent_;
+  double jitter_ = 1.0;  // 0.8 .. 1.2, drawn anew after each ping
+  std::optional<Duration> round_trip_;
+};
+
+}  // namespace scpool

@@ -1,0 +1,47 @@
+#include "common/base/bytes.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace scpool;
+
+TEST_CASE("bytes come out of a queue in the order they went in, whatever the cuts") {
+  std::string expected;
+  ByteQueue queue;
+  for (int i = 0; i < 5000; ++i) {
+    const std::string piece = std::to_string(i) + ",";
+    expected += piece;
+    queue.append(piece);
+  }
+  CHECK(queue.size() == expected.size());
+  std::string taken;
+  std::size_t step = 1;
+  while (!queue.empty()) {
+    const std::size_t count = std::min(step, queue.front().size());
+    taken += as_text(queue.front().first(count));
+    queue.drop(count);
+    step = step * 3 % 1013 + 1;
+  }
+  CHECK(taken == expected);
+}
+
+TEST_CASE("splice moves everything, also from a queue whose front was taken in part") {
+  ByteQueue from;
+  from.append("abcdef");
+  from.drop(2);
+  from.append(Bytes{'X', 'Y'});
+  ByteQueue into;
+  into.append("01");
+  into.splice(from);
+  CHECK(from.empty());
+  CHECK(into.to_string() == "01cdefXY");
+  into.append("!");
+  CHECK(into.to_string() == "01cdefXY!");
+  CHECK(into.size() == 9);
+}
+
+TEST_CASE("an empty chunk leaves no trace") {
+  ByteQueue queue;
+  queue.append(Bytes{});
+  CHECK(queue.empty());
+  CHECK(queue.front().empty());
+}
