@@ -1,0 +1,62 @@
+#include "supervisor/io/service_notify.hpp"
+
+#include <systemd/sd-daemon.h>
+
+#include <cstdlib>
+
+namespace scpool::supervisor {
+
+ServiceNotify::ServiceNotify() {
+  const char* socket = std::getenv("NOTIFY_SOCKET");
+  if (socket == nullptr) {
+    return;
+  }
+  socket_ = socket;
+  std::uint64_t period_us = 0;
+  if (sd_watchdog_enabled(1, &period_us) > 0) {
+    // sd_watchdog_enabled(3): notify at half the time that is allowed.
+    watchdog_period_ = std::chrono::microseconds{period_us / 2};
+  }
+  unsetenv("NOTIFY_SOCKET");
+}
+
+void ServiceNotify::ready() {
+  send("READY=1");
+}
+
+void ServiceNotify::reloading(Instant now) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
+  send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us.count()));
+}
+
+void ServiceNotify::stopping() {
+  send("STOPPING=1");
+}
+
+void ServiceNotify::status(const std::string& line) {
+  if (line != last_status_) {
+    last_status_ = line;
+    send("STATUS=" + line);
+  }
+}
+
+void ServiceNotify::extend_timeout(Duration by) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(by);
+  send("EXTEND_TIMEOUT_USEC=" + std::to_string(us.count()));
+}
+
+void ServiceNotify::alive() {
+  send("WATCHDOG=1");
+}
+
+void ServiceNotify::send(const std::string& message) const {
+  if (socket_.empty()) {
+    return;
+  }
+  // The library reads the address from the environment, where no child may find it. A manager that
+  // cannot be reached is no reason to stop serving.
+  setenv("NOTIFY_SOCKET", socket_.c_str(), 1);
+  sd_notify(1, message.c_str());
+}
+
+}  // namespace scpool::supervisor

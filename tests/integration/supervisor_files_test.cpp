@@ -1,0 +1,155 @@
+// The supervisor's files on a real file system: state, lock, and what the service manager reads.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "supervisor/io/pool_lock.hpp"
+#include "supervisor/io/service_notify.hpp"
+#include "supervisor/io/state_file.hpp"
+
+using namespace scpool;
+using namespace scpool::supervisor;
+
+namespace {
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string pattern = std::filesystem::temp_directory_path() / "scpool-test-XXXXXX";
+    REQUIRE(mkdtemp(pattern.data()) != nullptr);
+    path_ = pattern;
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+PoolRecord example() {
+  PoolRecord record;
+  record.next_generation = {42};
+  record.wished_size = 5;
+  record.boot_id = current_boot_id();
+  record.processes.push_back(
+      {{{0}, {40}}, 4711, 123456789, TunnelId{"0123456789abcdef0123456789abcdef"}});
+  record.processes.push_back({{{1}, {41}}, 4712, 123456790, {}});
+  record.left_tunnels.push_back(TunnelId{"ffffffffffffffffffffffffffffffff"});
+  return record;
+}
+
+}  // namespace
+
+TEST_CASE("a pool's record comes back as it was written, mode 0600, nothing left beside it") {
+  const TemporaryDirectory directory;
+  StateFile file(directory.file("state.json"));
+  REQUIRE(file.save(example()).ok());
+  const auto loaded = StateFile(directory.file("state.json")).load();
+  REQUIRE(loaded.ok());
+  CHECK(loaded.value() == example());
+  struct stat facts {};
+  REQUIRE(stat(directory.file("state.json").c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777U) == 0600U);
+  CHECK_FALSE(std::filesystem::exists(directory.file("state.json.new")));
+}
+
+TEST_CASE("no file is a new pool; a broken one is an error and stays") {
+  const TemporaryDirectory directory;
+  CHECK(StateFile(directory.file("none")).load().value() == PoolRecord{});
+  for (const char* content : {"",
+                              "{",
+                              "[]",
+                              "{\"version\":99}",
+                              "{\"version\":1}",
+                              R"({"version":1,"next_generation":"x","processes":[]})",
+                              R"({"version":1,"next_generation":3,"processes":[{"pid":-1}]})"}) {
+    CAPTURE(content);
+    std::ofstream(directory.file("state.json")) << content;
+    const auto loaded = StateFile(directory.file("state.json")).load();
+    REQUIRE_FALSE(loaded.ok());
+    CHECK(loaded.error().sentence().find("state.json") != std::string::npos);
+    CHECK(std::filesystem::file_size(directory.file("state.json")) == std::strlen(content));
+  }
+}
+
+TEST_CASE("a record that cannot be written says where and keeps the old one") {
+  const TemporaryDirectory directory;
+  StateFile nowhere(directory.file("missing/state.json"));
+  const auto saved = nowhere.save(example());
+  REQUIRE_FALSE(saved.ok());
+  CHECK(saved.error().sentence().find("missing/state.json") != std::string::npos);
+}
+
+TEST_CASE("the pool's lock has one holder, names it, and goes with it") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("supervisor.pid");
+  {
+    const auto first = PoolLock::take(path);
+    REQUIRE(first.ok());
+    const auto second = PoolLock::take(path);
+    REQUIRE_FALSE(second.ok());
+    CHECK(second.error().kind() == ErrorKind::Exists);
+    CHECK(second.error().sentence().find(std::to_string(getpid())) != std::string::npos);
+  }
+  CHECK_FALSE(std::filesystem::exists(path));
+  CHECK(PoolLock::take(path).ok());
+}
+
+TEST_CASE("a lock whose holder was killed is free") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("supervisor.pid");
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const auto lock = PoolLock::take(path);
+    _exit(lock.ok() ? 0 : 1);  // without the destructor: as kill -9 would
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(std::filesystem::exists(path));
+  CHECK(PoolLock::take(path).ok());
+}
+
+TEST_CASE("the service manager is told, and its variables reach no child") {
+  const TemporaryDirectory directory;
+  const int manager = socket(AF_UNIX, SOCK_DGRAM, 0);
+  REQUIRE(manager >= 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, directory.file("notify").c_str(), sizeof address.sun_path - 1);
+  REQUIRE(bind(manager, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  setenv("NOTIFY_SOCKET", address.sun_path, 1);
+  setenv("WATCHDOG_USEC", "4000000", 1);
+  ServiceNotify notify;
+  CHECK(notify.listened_to());
+  CHECK(notify.watchdog_period() == std::chrono::seconds{2});
+  const auto received = [manager] {
+    std::array<char, 256> buffer{};
+    const ssize_t count = recv(manager, buffer.data(), buffer.size(), 0);
+    return count < 0 ? std::string{} : std::string(buffer.data(), static_cast<std::size_t>(count));
+  };
+  notify.ready();
+  CHECK(received() == "READY=1");
+  notify.status("3 of 3 workers ready");
+  notify.status("3 of 3 workers ready");
+  notify.stopping();
+  CHECK(received() == "STATUS=3 of 3 workers ready");
+  CHECK(received() == "STOPPING=1");
+  CHECK(std::getenv("NOTIFY_SOCKET") == nullptr);
+  CHECK(std::getenv("WATCHDOG_USEC") == nullptr);
+  close(manager);
+
+  ServiceNotify silent;
+  CHECK_FALSE(silent.listened_to());
+  silent.ready();
+}
