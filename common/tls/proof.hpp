@@ -17,6 +17,7 @@ struct ProofSubject {
 };
 
 // HMAC-SHA256(secret, "tun1" || exporter || length-prefixed(tunnel, instance, connection, epoch)).
+// Each field stands behind its length, four bytes; numbers (four and eight bytes) are big endian.
 Bytes tunnel_proof(ByteView secret, ByteView channel_binding, const ProofSubject& subject);
 
 Bytes hmac_sha256(ByteView key, ByteView message);

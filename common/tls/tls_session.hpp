@@ -30,15 +30,17 @@ class TlsSession {
   void receive(ByteView ciphertext);
   // Decrypts into `buffer`; 0 when there is nothing more now.
   std::size_t read(std::span<std::uint8_t> buffer);
-  // Encrypts all of it (state Open only). The ciphertext is added to `outgoing`.
+  // Encrypts all of it (states Open and PeerClosed, before close()). The ciphertext is added to
+  // `outgoing`, 64 KiB of plaintext to a chunk.
   void write(ByteView plaintext);
   // Adds a close_notify to `outgoing`.
   void close();
 
-  // Ciphertext to send, handshake messages included; the owner takes what it has sent.
+  // Ciphertext to send, handshake messages and the alert of a failure included; the owner takes
+  // what it has sent.
   ByteQueue& outgoing();
 
-  // RFC 9266: 32 bytes of label "EXPORTER-Channel-Binding". Only in state Open.
+  // RFC 9266: 32 bytes of label "EXPORTER-Channel-Binding". Only after the handshake.
   Bytes channel_binding() const;
   std::string alpn() const;
   std::string protocol() const;  // "TLSv1.3"
