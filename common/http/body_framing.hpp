@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "common/http/message_head.hpp"
@@ -18,8 +19,9 @@ struct BodyPlan {
   friend bool operator==(const BodyPlan&, const BodyPlan&) = default;
 };
 
-// Transfer-Encoding with Content-Length, differing or malformed lengths, codings other than exactly
-// "chunked", Transfer-Encoding in HTTP/1.0: refused (RFC 9112 sections 6.1 and 6.3).
+// Transfer-Encoding with Content-Length, repeated or malformed lengths, codings other than exactly
+// "chunked", Transfer-Encoding in HTTP/1.0, CONNECT and TRACE with a body: refused (RFC 9112
+// sections 6.1 and 6.3, RFC 9110 sections 9.3.6 and 9.3.8).
 std::variant<BodyPlan, HeadProblem> request_body_plan(const RequestHead& head);
 // `request_method` decides about HEAD and a successful CONNECT. A 101 has no body.
 std::variant<BodyPlan, HeadProblem> response_body_plan(const ResponseHead& head,
@@ -50,11 +52,13 @@ class BodyReader {
  private:
   enum class Phase { Data, SizeLine, DataEnd, Trailers };
 
-  Step receive_chunked(ByteView bytes);
-  std::size_t take_size_line(ByteView bytes);
-  std::size_t take_data_end(ByteView bytes);
-  std::size_t take_trailers(ByteView bytes);
-  void refuse(std::string sentence);
+  ByteView take_data(ByteView bytes);
+  std::size_t take_line(std::string_view input);
+  std::size_t take_data_end(std::string_view input);
+  bool is_too_long(std::size_t line_size);
+  void take_size_line(std::string_view line);
+  void take_trailer_line(std::string_view line);
+  void refuse(int status, std::string sentence);
 
   BodyPlan plan_;
   State state_ = State::NeedMore;
@@ -63,9 +67,14 @@ class BodyReader {
   std::size_t extension_bytes_ = 0;
   std::string line_;
   std::size_t trailer_size_ = 0;
+  std::size_t trailer_count_ = 0;  // the dropped ones too
   Fields trailers_;
   HeadProblem problem_;
 };
+
+// Whether a field may stand in a trailer section: not framing, routing, authentication, request
+// modifiers, response control or content format (RFC 9110 section 6.5.1).
+bool may_be_trailer(std::string_view name);
 
 // Appends "SIZE CRLF"; the caller follows it with that many bytes and append_chunk_end.
 void append_chunk_start(std::size_t size, std::string& out);

@@ -24,6 +24,7 @@ class Fields {
 
   bool empty() const { return fields_.empty(); }
   std::size_t size() const { return fields_.size(); }
+  void reserve(std::size_t count) { fields_.reserve(count); }
   auto begin() const { return fields_.begin(); }
   auto end() const { return fields_.end(); }
 

@@ -1,0 +1,67 @@
+// Character classes of HTTP/1 and the one grammar of a field line, shared by heads and trailers.
+// A file of its own because both parsers must refuse exactly the same lines (RFC 9110 section 5).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace scpool::http {
+
+enum CharacterClass : std::uint8_t {
+  kTokenCharacter = 1,   // tchar, RFC 9110 section 5.6.2
+  kValueCharacter = 2,   // VCHAR, obs-text, SP, HTAB, RFC 9110 section 5.5
+  kTargetCharacter = 4,  // visible ASCII but "#": what may stand in a request target
+  kHostCharacter = 8,    // letters, digits, "-", ".", "_": names DNS can know
+};
+
+constexpr std::array<std::uint8_t, 256> make_character_classes() {
+  constexpr std::string_view kTokenPunctuation = "!#$%&'*+-.^_`|~";
+  constexpr std::string_view kHostPunctuation = "-._";
+  std::array<std::uint8_t, 256> classes{};
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    const bool alphanumeric =
+        (i >= '0' && i <= '9') || (i >= 'A' && i <= 'Z') || (i >= 'a' && i <= 'z');
+    const auto in = [i](std::string_view set) {
+      return i < 128 && set.find(static_cast<char>(i)) != std::string_view::npos;
+    };
+    const auto put = [&classes, i](bool holds, CharacterClass which) {
+      classes[i] = static_cast<std::uint8_t>(classes[i] | (holds ? which : 0));
+    };
+    put(alphanumeric || in(kTokenPunctuation), kTokenCharacter);
+    put(i == '\t' || (i >= 0x20 && i != 0x7f), kValueCharacter);
+    put(i > 0x20 && i < 0x7f && i != '#', kTargetCharacter);
+    put(alphanumeric || in(kHostPunctuation), kHostCharacter);
+  }
+  return classes;
+}
+
+inline constexpr std::array<std::uint8_t, 256> kCharacterClasses = make_character_classes();
+
+inline bool is_in_class(char c, CharacterClass wanted) {
+  return (kCharacterClasses[static_cast<std::uint8_t>(c)] & wanted) != 0;
+}
+
+// Index of the first character that is not of the class; size() when all are.
+inline std::size_t first_outside(std::string_view text, CharacterClass wanted) {
+  std::size_t i = 0;
+  while (i < text.size() && is_in_class(text[i], wanted)) {
+    ++i;
+  }
+  return i;
+}
+
+inline bool all_in_class(std::string_view text, CharacterClass wanted) {
+  return first_outside(text, wanted) == text.size();
+}
+
+// One field line without its CRLF. `problem` is null when name and value are good; both are parts
+// of the line, the value without blanks at its ends.
+struct FieldLine {
+  std::string_view name;
+  std::string_view value;
+  const char* problem = nullptr;
+};
+FieldLine parse_field_line(std::string_view line);
+
+}  // namespace scpool::http

@@ -1,0 +1,138 @@
+// Heads as text: what message_head.hpp declares for writing, and its small checks.
+#include <algorithm>
+#include <array>
+
+#include "common/http/characters.hpp"
+#include "common/http/message_head.hpp"
+
+namespace scpool {
+namespace {
+
+struct Phrase {
+  int status;
+  std::string_view text;
+};
+
+// The registry of RFC 9110 section 16.2.1, in order.
+constexpr std::array kPhrases = {
+    Phrase{100, "Continue"},
+    Phrase{101, "Switching Protocols"},
+    Phrase{102, "Processing"},
+    Phrase{103, "Early Hints"},
+    Phrase{200, "OK"},
+    Phrase{201, "Created"},
+    Phrase{202, "Accepted"},
+    Phrase{203, "Non-Authoritative Information"},
+    Phrase{204, "No Content"},
+    Phrase{205, "Reset Content"},
+    Phrase{206, "Partial Content"},
+    Phrase{207, "Multi-Status"},
+    Phrase{208, "Already Reported"},
+    Phrase{226, "IM Used"},
+    Phrase{300, "Multiple Choices"},
+    Phrase{301, "Moved Permanently"},
+    Phrase{302, "Found"},
+    Phrase{303, "See Other"},
+    Phrase{304, "Not Modified"},
+    Phrase{305, "Use Proxy"},
+    Phrase{307, "Temporary Redirect"},
+    Phrase{308, "Permanent Redirect"},
+    Phrase{400, "Bad Request"},
+    Phrase{401, "Unauthorized"},
+    Phrase{402, "Payment Required"},
+    Phrase{403, "Forbidden"},
+    Phrase{404, "Not Found"},
+    Phrase{405, "Method Not Allowed"},
+    Phrase{406, "Not Acceptable"},
+    Phrase{407, "Proxy Authentication Required"},
+    Phrase{408, "Request Timeout"},
+    Phrase{409, "Conflict"},
+    Phrase{410, "Gone"},
+    Phrase{411, "Length Required"},
+    Phrase{412, "Precondition Failed"},
+    Phrase{413, "Content Too Large"},
+    Phrase{414, "URI Too Long"},
+    Phrase{415, "Unsupported Media Type"},
+    Phrase{416, "Range Not Satisfiable"},
+    Phrase{417, "Expectation Failed"},
+    Phrase{421, "Misdirected Request"},
+    Phrase{422, "Unprocessable Content"},
+    Phrase{423, "Locked"},
+    Phrase{424, "Failed Dependency"},
+    Phrase{425, "Too Early"},
+    Phrase{426, "Upgrade Required"},
+    Phrase{428, "Precondition Required"},
+    Phrase{429, "Too Many Requests"},
+    Phrase{431, "Request Header Fields Too Large"},
+    Phrase{451, "Unavailable For Legal Reasons"},
+    Phrase{500, "Internal Server Error"},
+    Phrase{501, "Not Implemented"},
+    Phrase{502, "Bad Gateway"},
+    Phrase{503, "Service Unavailable"},
+    Phrase{504, "Gateway Timeout"},
+    Phrase{505, "HTTP Version Not Supported"},
+    Phrase{506, "Variant Also Negotiates"},
+    Phrase{507, "Insufficient Storage"},
+    Phrase{508, "Loop Detected"},
+    Phrase{511, "Network Authentication Required"},
+};
+
+std::size_t text_size(const Fields& fields) {
+  std::size_t size = 2;
+  for (const Field& field : fields) {
+    size += field.name.size() + field.value.size() + 4;
+  }
+  return size;
+}
+
+void append_fields(const Fields& fields, std::string& out) {
+  for (const Field& field : fields) {
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
+  out.append("\r\n");
+}
+
+std::string_view version_text(int minor_version) {
+  return minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  return !text.empty() && http::all_in_class(text, http::kTokenCharacter);
+}
+
+bool is_field_value(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  if (!text.empty() && (is_blank(text.front()) || is_blank(text.back()))) {
+    return false;
+  }
+  return http::all_in_class(text, http::kValueCharacter);
+}
+
+void write_head(const RequestHead& head, std::string& out) {
+  constexpr std::size_t kStartLineRest = 12;
+  out.reserve(out.size() + head.method.size() + head.target.size() + kStartLineRest +
+              text_size(head.fields));
+  out.append(head.method).append(" ").append(head.target).append(" ");
+  out.append(version_text(head.minor_version)).append("\r\n");
+  append_fields(head.fields, out);
+}
+
+void write_head(const ResponseHead& head, std::string& out) {
+  constexpr std::size_t kStartLineRest = 15;
+  out.reserve(out.size() + head.reason.size() + kStartLineRest + text_size(head.fields));
+  out.append(version_text(head.minor_version)).append(" ").append(std::to_string(head.status));
+  out.append(" ").append(head.reason).append("\r\n");
+  append_fields(head.fields, out);
+}
+
+std::string_view reason_phrase(int status) {
+  const auto* const known = std::lower_bound(
+      kPhrases.begin(), kPhrases.end(), status, [](const Phrase& phrase, int wanted) {
+        return phrase.status < wanted;
+      });
+  return known != kPhrases.end() && known->status == status ? known->text : "Unknown";
+}
+
+}  // namespace scpool
