@@ -1,12 +1,11 @@
 #include "common/http/authority.hpp"
 
-#include <arpa/inet.h>
-
-#include <array>
+#include <algorithm>
 #include <optional>
 
 #include "common/base/text.hpp"
 #include "common/http/characters.hpp"
+#include "common/http/ip_address.hpp"
 
 namespace scpool {
 namespace {
@@ -23,15 +22,6 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
     return std::nullopt;
   }
   return static_cast<std::uint16_t>(*number);
-}
-
-bool is_ipv6(std::string_view text) {
-  constexpr std::size_t kLongest = 45;
-  if (text.size() > kLongest || text.find('\0') != std::string_view::npos) {
-    return false;
-  }
-  std::array<unsigned char, 16> address{};
-  return inet_pton(AF_INET6, std::string(text).c_str(), address.data()) == 1;
 }
 
 // Splits "host:port" without judging the parts; the port is nothing when there is no colon.
@@ -109,7 +99,8 @@ std::variant<Authority, HeadProblem> parse_authority(std::string_view text,
   std::string_view host = parts->host;
   if (host.starts_with('[')) {
     host = host.substr(1, host.size() - 2);
-    if (!is_ipv6(host)) {
+    const auto address = IpAddress::parse(host);
+    if (!address || address->family != IpAddress::Family::V6) {
       return bad("the brackets hold no IPv6 address");
     }
     authority.is_ipv6_literal = true;

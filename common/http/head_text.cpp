@@ -14,7 +14,7 @@ struct Phrase {
 };
 
 // The registry of RFC 9110 section 16.2.1, in order.
-constexpr std::array kPhrases = {
+constexpr std::array kFirstPhrases = {
     Phrase{100, "Continue"},
     Phrase{101, "Switching Protocols"},
     Phrase{102, "Processing"},
@@ -37,6 +37,9 @@ constexpr std::array kPhrases = {
     Phrase{305, "Use Proxy"},
     Phrase{307, "Temporary Redirect"},
     Phrase{308, "Permanent Redirect"},
+};
+
+constexpr std::array kErrorPhrases = {
     Phrase{400, "Bad Request"},
     Phrase{401, "Unauthorized"},
     Phrase{402, "Payment Required"},
@@ -128,11 +131,13 @@ void write_head(const ResponseHead& head, std::string& out) {
 }
 
 std::string_view reason_phrase(int status) {
-  const auto* const known = std::lower_bound(
-      kPhrases.begin(), kPhrases.end(), status, [](const Phrase& phrase, int wanted) {
-        return phrase.status < wanted;
-      });
-  return known != kPhrases.end() && known->status == status ? known->text : "Unknown";
+  const auto in = [status](const auto& phrases) -> std::string_view {
+    const auto known = std::find_if(phrases.begin(), phrases.end(), [status](const Phrase& phrase) {
+      return phrase.status == status;
+    });
+    return known == phrases.end() ? "Unknown" : known->text;
+  };
+  return status < 400 ? in(kFirstPhrases) : in(kErrorPhrases);
 }
 
 }  // namespace scpool
