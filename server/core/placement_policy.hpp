@@ -1,0 +1,26 @@
+// Which connection of a tunnel gets a new stream: the better of two random ready ones by load
+// (queued bytes and streams), then by round trip (engineering notes section 2). Pure.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "common/base/random.hpp"
+#include "common/base/time.hpp"
+
+namespace scpool::server {
+
+struct PlacementCandidate {
+  bool usable = false;  // ready, not suspect, not draining, below its stream limit
+  std::size_t queued_bytes = 0;
+  std::size_t streams = 0;
+  Duration round_trip = Duration::zero();
+};
+
+// An index into `candidates`; nothing when none is usable. Connections with more than 8 MiB in
+// flight are taken only when there is no other.
+std::optional<std::size_t> place_stream(std::span<const PlacementCandidate> candidates,
+                                        Random& random);
+
+}  // namespace scpool::server

@@ -1,0 +1,60 @@
+#include "server/core/placement_policy.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <vector>
+
+namespace scpool::server {
+namespace {
+
+TEST_CASE("only usable connections are chosen") {
+  Random random(1);
+  std::vector<PlacementCandidate> candidates(3);
+  CHECK_FALSE(place_stream(candidates, random).has_value());
+  candidates[1].usable = true;
+  for (int round = 0; round < 20; ++round) {
+    CHECK(place_stream(candidates, random) == 1);
+  }
+}
+
+TEST_CASE("of two the less loaded wins: a stream weighs 64 KiB, then the round trip decides") {
+  Random random(2);
+  std::vector<PlacementCandidate> candidates(2);
+  candidates[0] = {true, 0, 3, std::chrono::milliseconds{1}};
+  candidates[1] = {true, 2 * 64 * 1024, 0, std::chrono::milliseconds{9}};
+  for (int round = 0; round < 20; ++round) {
+    CHECK(place_stream(candidates, random) == 1);
+  }
+  candidates[1].streams = 1;
+  for (int round = 0; round < 20; ++round) {
+    CHECK(place_stream(candidates, random) == 0);
+  }
+}
+
+TEST_CASE("a connection with more than 8 MiB in flight is the last resort") {
+  Random random(3);
+  std::vector<PlacementCandidate> candidates(2);
+  candidates[0] = {true, 9 * 1024 * 1024, 0, {}};
+  candidates[1] = {true, 8 * 1024 * 1024, 255, {}};
+  for (int round = 0; round < 20; ++round) {
+    CHECK(place_stream(candidates, random) == 1);
+  }
+  candidates[1].usable = false;
+  CHECK(place_stream(candidates, random) == 0);
+}
+
+TEST_CASE("equal connections share evenly") {
+  Random random(4);
+  const std::vector<PlacementCandidate> candidates(4, PlacementCandidate{true, 0, 0, {}});
+  std::map<std::size_t, int> chosen;
+  for (int round = 0; round < 4000; ++round) {
+    ++chosen[place_stream(candidates, random).value()];
+  }
+  for (std::size_t index = 0; index < 4; ++index) {
+    CHECK(chosen[index] > 850);
+  }
+}
+
+}  // namespace
+}  // namespace scpool::server
