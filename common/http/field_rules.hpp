@@ -15,6 +15,7 @@ namespace scpool {
 // Proxy-Authenticate, TE (but "trailers" is kept), Trailer, Transfer-Encoding, Upgrade and
 // HTTP2-Settings. Connection that names Host or Content-Length is a problem (400).
 std::optional<HeadProblem> remove_hop_by_hop(Fields& fields);
+bool is_hop_by_hop(std::string_view name);
 
 // Internal fields ("tunnel-...") never enter from outside nor leave.
 void remove_internal_fields(Fields& fields);
@@ -37,6 +38,8 @@ Fields to_h2_connect(const Authority& authority);
 // Extended CONNECT with :protocol=websocket; Sec-WebSocket-Key is left out (RFC 8441 section 5).
 Fields to_h2_websocket(const RequestHead& head, const AbsoluteTarget& target);
 Fields to_h2_response(const ResponseHead& head);
+// Names in lower case; only what may be a trailer.
+Fields to_h2_trailers(const Fields& trailers);
 
 // What arrived over the tunnel, validated again before an HTTP/1 head is built of it: method token,
 // path, authority "host:port", no control characters, Content-Length of digits only
@@ -46,9 +49,18 @@ struct TunnelRequest {
   Kind kind = Kind::Exchange;
   std::string scheme;  // "http" or "https"; empty with Connect
   Authority authority;
-  RequestHead head;  // for the site: origin-form target, Host first; empty with Connect
+  // For the site: origin-form target, Host first, method GET with WebSocket (the caller adds
+  // add_websocket_fields); method CONNECT and nothing else with Connect.
+  RequestHead head;
 };
 std::variant<TunnelRequest, HeadProblem> from_h2_request(const Fields& list);
+
+// Connection, Upgrade, Sec-WebSocket-Key: what an HTTP/1 handshake has and extended CONNECT has
+// not.
+void add_websocket_fields(RequestHead& head, std::string_view key);
+
+// Trailers from the tunnel that may go on; malformed and forbidden ones are left out.
+Fields from_h2_trailers(const Fields& list);
 
 // A response list (":status" first) as a head for the browser; nothing when it is malformed.
 std::optional<ResponseHead> from_h2_response(const Fields& list);

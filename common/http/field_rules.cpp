@@ -1,0 +1,142 @@
+#include "common/http/field_rules.hpp"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/base/random.hpp"
+#include "common/base/text.hpp"
+
+namespace scpool {
+namespace {
+
+constexpr std::string_view kWebSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+constexpr std::size_t kWebSocketKeySize = 16;
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::any_of(names.begin(), names.end(), [name](std::string_view other) {
+    return equals_ignoring_case(name, other);
+  });
+}
+
+bool has_member(const std::vector<std::string_view>& members, std::string_view wanted) {
+  return std::any_of(members.begin(), members.end(), [wanted](std::string_view member) {
+    return equals_ignoring_case(member, wanted);
+  });
+}
+
+}  // namespace
+
+bool is_hop_by_hop(std::string_view name) {
+  switch (name.size()) {
+    case 2:
+      return equals_ignoring_case(name, "te");
+    case 7:
+      return is_one_of(name, {"trailer", "upgrade"});
+    case 10:
+      return is_one_of(name, {"connection", "keep-alive"});
+    case 14:
+      return equals_ignoring_case(name, "http2-settings");
+    case 16:
+      return equals_ignoring_case(name, "proxy-connection");
+    case 17:
+      return equals_ignoring_case(name, "transfer-encoding");
+    case 18:
+      return equals_ignoring_case(name, "proxy-authenticate");
+    case 19:
+      return equals_ignoring_case(name, "proxy-authorization");
+    default:
+      return false;
+  }
+}
+
+std::optional<HeadProblem> remove_hop_by_hop(Fields& fields) {
+  std::vector<std::string> listed;
+  for (const std::string_view member : fields.list("Connection")) {
+    if (is_one_of(member, {"host", "content-length"})) {
+      return HeadProblem{400, "Connection names " + std::string(member)};
+    }
+    if (!is_token(member)) {
+      return HeadProblem{400, "Connection is not a list of names"};
+    }
+    if (!is_one_of(member, {"close", "keep-alive", "te", "upgrade"})) {
+      listed.emplace_back(member);
+    }
+  }
+  const bool takes_trailers = has_member(fields.list("TE"), "trailers");
+  fields.remove_if([&listed](const Field& field) {
+    return is_hop_by_hop(field.name) ||
+           std::any_of(listed.begin(), listed.end(), [&field](const std::string& name) {
+             return equals_ignoring_case(name, field.name);
+           });
+  });
+  if (takes_trailers) {
+    fields.add("TE", "trailers");
+  }
+  return std::nullopt;
+}
+
+void remove_internal_fields(Fields& fields) {
+  constexpr std::string_view kPrefix = "tunnel-";
+  fields.remove_if([kPrefix](const Field& field) {
+    return equals_ignoring_case(std::string_view(field.name).substr(0, kPrefix.size()), kPrefix);
+  });
+}
+
+void add_via(Fields& fields, std::string_view version, std::string_view pseudonym) {
+  std::string value;
+  value.append(version).append(" ").append(pseudonym);
+  fields.add("Via", std::move(value));
+}
+
+bool via_names(const Fields& fields, std::string_view pseudonym) {
+  for (const std::string_view hop : fields.list("Via")) {
+    const std::size_t blank = hop.find_first_of(" \t");
+    if (blank == std::string_view::npos) {
+      continue;
+    }
+    const std::string_view by = trim(hop.substr(blank));
+    if (equals_ignoring_case(by.substr(0, by.find_first_of(" \t(")), pseudonym)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool is_websocket_upgrade(const RequestHead& head) {
+  const Fields& fields = head.fields;
+  if (head.method != "GET" || head.minor_version != 1 || fields.count("Upgrade") != 1 ||
+      !equals_ignoring_case(*fields.find("Upgrade"), "websocket") ||
+      !has_member(fields.list("Connection"), "upgrade")) {
+    return false;
+  }
+  if (fields.count("Sec-WebSocket-Key") != 1 || fields.count("Sec-WebSocket-Version") != 1 ||
+      *fields.find("Sec-WebSocket-Version") != "13" || fields.contains("Content-Length") ||
+      fields.contains("Transfer-Encoding")) {
+    return false;
+  }
+  const auto key = from_base64(*fields.find("Sec-WebSocket-Key"));
+  return key && key->size() == kWebSocketKeySize;
+}
+
+std::string websocket_accept(std::string_view key) {
+  std::string text(key);
+  text.append(kWebSocketGuid);
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  const ByteView bytes = as_bytes(text);
+  SHA1(bytes.data(), bytes.size(), digest.data());
+  return to_base64(digest);
+}
+
+std::string new_websocket_key() {
+  return to_base64(random_secret_bytes(kWebSocketKeySize));
+}
+
+void add_websocket_fields(RequestHead& head, std::string_view key) {
+  head.fields.add("Upgrade", "websocket");
+  head.fields.add("Connection", "Upgrade");
+  head.fields.add("Sec-WebSocket-Key", std::string(key));
+}
+
+}  // namespace scpool

@@ -1,0 +1,273 @@
+// Requests and responses between their HTTP/1 heads and their HTTP/2 lists: what field_rules.hpp
+// declares with "h2" in its name (RFC 9113 section 8, RFC 8441 section 5).
+#include <algorithm>
+
+#include "common/base/text.hpp"
+#include "common/http/body_framing.hpp"
+#include "common/http/characters.hpp"
+#include "common/http/field_rules.hpp"
+
+namespace scpool {
+namespace {
+
+constexpr std::string_view kInternalPrefix = "tunnel-";
+
+template <class Predicate>
+void append_lowered(const Fields& from, Fields& to, Predicate is_left_out) {
+  for (const Field& field : from) {
+    if (!is_left_out(field.name)) {
+      to.add(to_lower(field.name), field.value);
+    }
+  }
+}
+
+Fields target_list(std::string method, std::string_view protocol, const AbsoluteTarget& target) {
+  Fields list;
+  list.add(":method", std::move(method));
+  if (!protocol.empty()) {
+    list.add(":protocol", std::string(protocol));
+  }
+  list.add(":scheme", target.scheme);
+  list.add(":authority", target.authority.text());
+  list.add(":path", target.path_and_query);
+  return list;
+}
+
+bool is_lower_token(std::string_view name) {
+  return is_token(name) &&
+         std::none_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+HeadProblem malformed(std::string sentence) {
+  return {400, std::move(sentence)};
+}
+
+// The pseudo-header fields of a request, each at most once.
+struct PseudoFields {
+  std::optional<std::string_view> method;
+  std::optional<std::string_view> protocol;
+  std::optional<std::string_view> scheme;
+  std::optional<std::string_view> authority;
+  std::optional<std::string_view> path;
+
+  std::optional<std::string_view>* find(std::string_view name) {
+    if (name == ":method") {
+      return &method;
+    }
+    if (name == ":protocol") {
+      return &protocol;
+    }
+    if (name == ":scheme") {
+      return &scheme;
+    }
+    if (name == ":authority") {
+      return &authority;
+    }
+    return name == ":path" ? &path : nullptr;
+  }
+};
+
+std::optional<HeadProblem> take_pseudo_fields(const Fields& list, PseudoFields& pseudo) {
+  bool regular_seen = false;
+  for (const Field& field : list) {
+    if (!field.name.starts_with(':')) {
+      regular_seen = true;
+      continue;
+    }
+    std::optional<std::string_view>* place = pseudo.find(field.name);
+    if (regular_seen || place == nullptr || place->has_value()) {
+      return malformed("a pseudo-header field is unknown, repeated or late");
+    }
+    *place = field.value;
+  }
+  return std::nullopt;
+}
+
+// A regular field of a list as it came over the tunnel (RFC 9113 sections 8.2.1 and 8.2.2).
+const char* problem_of(const Field& field) {
+  if (!is_lower_token(field.name)) {
+    return "a field's name is not a token in lower case";
+  }
+  if (!is_field_value(field.value)) {
+    return "a field's value has characters that are not allowed";
+  }
+  if (field.name == "te" ? field.value != "trailers" : is_hop_by_hop(field.name)) {
+    return "a field belongs to one connection only";
+  }
+  return nullptr;
+}
+
+// Regular fields go on; cookie crumbs become one field, at the place of the first.
+std::optional<HeadProblem> take_regular_fields(const Fields& list, Fields& fields) {
+  std::string cookies;
+  std::size_t lengths = 0;
+  for (const Field& field : list) {
+    if (field.name.starts_with(':')) {
+      continue;
+    }
+    if (const char* problem = problem_of(field)) {
+      return malformed(problem);
+    }
+    if (field.name == "content-length" && (!parse_number(field.value) || ++lengths > 1)) {
+      return malformed("content-length is not one number");
+    }
+    if (field.name == "host" || field.name.starts_with(kInternalPrefix)) {
+      continue;  // :authority is what counts
+    }
+    if (field.name != "cookie") {
+      fields.add(field.name, field.value);
+    } else if (cookies.empty()) {
+      cookies = field.value;
+      fields.add(field.name, field.value);
+    } else {
+      cookies.append("; ").append(field.value);
+      fields.set("cookie", cookies);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<HeadProblem> take_connect(const PseudoFields& pseudo, TunnelRequest& request) {
+  if (pseudo.scheme || pseudo.path || !pseudo.authority) {
+    return malformed("CONNECT has :authority and nothing else");
+  }
+  auto authority = parse_authority(*pseudo.authority, 0);
+  if (auto* problem = std::get_if<HeadProblem>(&authority)) {
+    return std::move(*problem);
+  }
+  request.kind = TunnelRequest::Kind::Connect;
+  request.authority = std::move(*std::get_if<Authority>(&authority));
+  request.head.method = "CONNECT";
+  return std::nullopt;
+}
+
+std::optional<HeadProblem> take_target(const PseudoFields& pseudo, TunnelRequest& request) {
+  if (!pseudo.scheme || !pseudo.path || !pseudo.authority) {
+    return malformed("a pseudo-header field is missing");
+  }
+  const std::uint16_t port = default_port(*pseudo.scheme);
+  if (port == 0) {
+    return malformed("the scheme is neither http nor https");
+  }
+  const bool asterisk = *pseudo.path == "*" && *pseudo.method == "OPTIONS";
+  if ((!pseudo.path->starts_with('/') && !asterisk) || pseudo.path->size() > limits::kMaxTarget ||
+      !http::all_in_class(*pseudo.path, http::kTargetCharacter)) {
+    return malformed("the path is malformed");
+  }
+  auto authority = parse_authority(*pseudo.authority, port);
+  if (auto* problem = std::get_if<HeadProblem>(&authority)) {
+    return std::move(*problem);
+  }
+  request.scheme = *pseudo.scheme;
+  request.authority = std::move(*std::get_if<Authority>(&authority));
+  request.head.target = *pseudo.path;
+  request.head.fields.add("Host", request.authority.host_field(request.scheme));
+  return std::nullopt;
+}
+
+}  // namespace
+
+Fields to_h2_request(const RequestHead& head, const AbsoluteTarget& target) {
+  constexpr std::size_t kPseudoFields = 5;
+  Fields list = target_list(head.method, "", target);
+  list.reserve(head.fields.size() + kPseudoFields);
+  append_lowered(
+      head.fields, list, [](std::string_view name) { return equals_ignoring_case(name, "host"); });
+  return list;
+}
+
+Fields to_h2_connect(const Authority& authority) {
+  return {{":method", "CONNECT"}, {":authority", authority.text()}};
+}
+
+Fields to_h2_websocket(const RequestHead& head, const AbsoluteTarget& target) {
+  Fields list = target_list("CONNECT", "websocket", target);
+  append_lowered(head.fields, list, [](std::string_view name) {
+    return is_hop_by_hop(name) || equals_ignoring_case(name, "host") ||
+           equals_ignoring_case(name, "sec-websocket-key");
+  });
+  return list;
+}
+
+Fields to_h2_response(const ResponseHead& head) {
+  Fields list;
+  list.reserve(head.fields.size() + 1);
+  list.add(":status", std::to_string(head.status));
+  append_lowered(head.fields, list, [](std::string_view) { return false; });
+  return list;
+}
+
+Fields to_h2_trailers(const Fields& trailers) {
+  Fields list;
+  append_lowered(trailers, list, [](std::string_view name) { return !may_be_trailer(name); });
+  return list;
+}
+
+Fields from_h2_trailers(const Fields& list) {
+  Fields trailers;
+  for (const Field& field : list) {
+    if (problem_of(field) == nullptr && may_be_trailer(field.name)) {
+      trailers.add(field.name, field.value);
+    }
+  }
+  return trailers;
+}
+
+std::variant<TunnelRequest, HeadProblem> from_h2_request(const Fields& list) {
+  PseudoFields pseudo;
+  if (auto problem = take_pseudo_fields(list, pseudo)) {
+    return std::move(*problem);
+  }
+  if (!pseudo.method || !is_token(*pseudo.method)) {
+    return malformed("the method is missing or not a token");
+  }
+  TunnelRequest request;
+  const bool connect = *pseudo.method == "CONNECT";
+  if (pseudo.protocol && (!connect || *pseudo.protocol != "websocket")) {
+    return HeadProblem{501, "a :protocol other than websocket"};  // RFC 9220 section 3
+  }
+  auto problem =
+      connect && !pseudo.protocol ? take_connect(pseudo, request) : take_target(pseudo, request);
+  if (!problem && request.kind != TunnelRequest::Kind::Connect) {
+    request.kind = connect ? TunnelRequest::Kind::WebSocket : TunnelRequest::Kind::Exchange;
+    request.head.method = connect ? "GET" : std::string(*pseudo.method);
+  }
+  if (!problem) {
+    Fields ignored;
+    problem = take_regular_fields(
+        list, request.kind == TunnelRequest::Kind::Connect ? ignored : request.head.fields);
+  }
+  if (problem) {
+    return std::move(*problem);
+  }
+  return request;
+}
+
+std::optional<ResponseHead> from_h2_response(const Fields& list) {
+  if (list.empty() || list.begin()->name != ":status" || list.begin()->value.size() != 3) {
+    return std::nullopt;
+  }
+  const auto status = parse_number(list.begin()->value);
+  if (!status || *status < 100 || *status > 599) {
+    return std::nullopt;
+  }
+  ResponseHead head;
+  head.status = static_cast<int>(*status);
+  head.reason = reason_phrase(head.status);
+  head.fields.reserve(list.size());
+  std::size_t lengths = 0;
+  for (auto field = list.begin() + 1; field != list.end(); ++field) {
+    if (problem_of(*field) != nullptr || field->name == "te") {
+      return std::nullopt;
+    }
+    if (field->name == "content-length" && (!parse_number(field->value) || ++lengths > 1)) {
+      return std::nullopt;
+    }
+    if (!field->name.starts_with(kInternalPrefix)) {
+      head.fields.add(field->name, field->value);
+    }
+  }
+  return head;
+}
+
+}  // namespace scpool
