@@ -1,0 +1,295 @@
+#include "worker/core/connection_planner.hpp"
+
+#include <algorithm>
+
+namespace scpool::worker {
+
+ConnectionPlanner::ConnectionPlanner(const ConnectionPlannerRule& rule, Random random)
+    : rule_(rule), random_(random), places_(rule.connections) {}
+
+ConnectionActions ConnectionPlanner::start(Instant now) {
+  stopped_ = false;
+  denied_in_a_row_ = 0;
+  for (Place& place : places_) {
+    const std::uint64_t reconnects = place.reconnects;
+    place = Place{};
+    place.reconnects = reconnects;
+  }
+  if (!places_.empty()) {
+    places_.front().dial = Place::Dial::Waiting;
+    places_.front().due = now;
+  }
+  return wake(now);
+}
+
+void ConnectionPlanner::stop() {
+  stopped_ = true;
+  for (Place& place : places_) {
+    place.dial = Place::Dial::None;
+  }
+}
+
+ConnectionActions ConnectionPlanner::connected(std::uint32_t connection,
+                                               std::uint64_t epoch,
+                                               Instant now) {
+  ConnectionActions actions;
+  if (connection >= places_.size()) {
+    return actions;
+  }
+  Place& place = places_[connection];
+  if (place.dial != Place::Dial::Dialling || place.dial_epoch != epoch) {
+    return actions;
+  }
+  if (place.standing) {
+    actions.push_back(DrainReplaced{connection, place.standing->epoch});
+  }
+  if (place.reason != DialReason::Start) {
+    ++place.reconnects;
+  }
+  place.dial = Place::Dial::None;
+  place.standing = Standing{.epoch = epoch, .since = now, .canary = now};
+  place.last_error.clear();
+  denied_in_a_row_ = 0;
+  // The first one stands: the others follow, spaced.
+  Instant due = now;
+  for (Place& other : places_) {
+    if (!other.standing && other.dial == Place::Dial::None && other.dial_epoch == 0) {
+      due += rule_.start_spacing;
+      other.dial = Place::Dial::Waiting;
+      other.due = due;
+    }
+  }
+  return actions;
+}
+
+ConnectionActions ConnectionPlanner::dial_failed(std::uint32_t connection,
+                                                 std::uint64_t epoch,
+                                                 const DialFailure& failure,
+                                                 Instant now) {
+  if (connection >= places_.size()) {
+    return {};
+  }
+  Place& place = places_[connection];
+  if (place.dial != Place::Dial::Dialling || place.dial_epoch != epoch) {
+    return {};
+  }
+  place.dial = Place::Dial::None;
+  place.last_error = failure.sentence;
+  if (std::optional<GiveUp> end = reason_to_give_up(failure)) {
+    stop();
+    return {*std::move(end)};
+  }
+  const Duration asked =
+      std::min(failure.retry_after.value_or(Duration::zero()), rule_.longest_retry_after);
+  const DialReason reason = place.reason == DialReason::Start ? place.reason : DialReason::Retry;
+  plan_dial(place, reason, asked, now);
+  return {};
+}
+
+std::optional<GiveUp> ConnectionPlanner::reason_to_give_up(const DialFailure& failure) {
+  const bool denied = failure.status == 401 || failure.status == 403;
+  denied_in_a_row_ = denied ? denied_in_a_row_ + 1 : 0;
+  if (denied && denied_in_a_row_ >= rule_.denied_tries) {
+    return GiveUp{GiveUp::Why::Denied, failure.sentence};
+  }
+  if (failure.status == 410) {
+    return GiveUp{GiveUp::Why::Deleted, failure.sentence};
+  }
+  if (failure.status == 426) {
+    return GiveUp{GiveUp::Why::WrongVersion, failure.sentence};
+  }
+  // As long as another connection of the tunnel stands, one node's ignorance is no proof.
+  if (failure.status == 404 && standing() == 0) {
+    return GiveUp{GiveUp::Why::Unknown, failure.sentence};
+  }
+  return std::nullopt;
+}
+
+ConnectionActions ConnectionPlanner::closed(std::uint32_t connection,
+                                            std::uint64_t epoch,
+                                            Instant now) {
+  if (Place* place = standing_place(connection, epoch)) {
+    forget_failures_if_stable(*place, now);
+    place->standing.reset();
+    // A replacement may be under way already.
+    if (place->dial == Place::Dial::None) {
+      plan_dial(*place, DialReason::Lost, Duration::zero(), now);
+    }
+  }
+  return wake(now);
+}
+
+ConnectionActions ConnectionPlanner::became_suspect(std::uint32_t connection,
+                                                    std::uint64_t epoch,
+                                                    Instant now) {
+  if (Place* place = standing_place(connection, epoch)) {
+    place->standing->suspect = true;
+    forget_failures_if_stable(*place, now);
+    if (place->dial == Place::Dial::None) {
+      plan_dial(*place, DialReason::Suspect, Duration::zero(), now);
+    }
+  }
+  return wake(now);
+}
+
+void ConnectionPlanner::recovered(std::uint32_t connection, std::uint64_t epoch) {
+  if (Place* place = standing_place(connection, epoch)) {
+    place->standing->suspect = false;
+    if (place->dial == Place::Dial::Waiting) {
+      place->dial = Place::Dial::None;
+    }
+  }
+}
+
+ConnectionActions ConnectionPlanner::server_drains(std::uint32_t connection,
+                                                   std::uint64_t epoch,
+                                                   Instant now) {
+  if (Place* place = standing_place(connection, epoch)) {
+    forget_failures_if_stable(*place, now);
+    place->standing.reset();
+    if (place->dial == Place::Dial::None) {
+      plan_dial(*place, DialReason::ServerDrains, Duration::zero(), now);
+    }
+  }
+  return wake(now);
+}
+
+void ConnectionPlanner::canary_answered(std::uint32_t connection,
+                                        std::uint64_t epoch,
+                                        Instant now) {
+  if (Place* place = standing_place(connection, epoch)) {
+    place->standing->canary = now;
+  }
+}
+
+ConnectionActions ConnectionPlanner::wake(Instant now) {
+  ConnectionActions actions;
+  for (std::uint32_t index = 0; index < places_.size(); ++index) {
+    Place& place = places_[index];
+    if (place.dial == Place::Dial::Waiting && place.due <= now) {
+      place.dial = Place::Dial::Dialling;
+      place.dial_epoch = ++last_epoch_;
+      actions.push_back(DialConnection{.connection = index,
+                                       .epoch = place.dial_epoch,
+                                       .attempts = place.failures,
+                                       .reason = place.reason});
+    }
+  }
+  return actions;
+}
+
+Instant ConnectionPlanner::next_deadline() const {
+  Instant earliest = kNever;
+  for (const Place& place : places_) {
+    if (place.dial == Place::Dial::Waiting) {
+      earliest = std::min(earliest, place.due);
+    }
+  }
+  return earliest;
+}
+
+std::uint32_t ConnectionPlanner::standing() const {
+  return static_cast<std::uint32_t>(
+      std::count_if(places_.begin(), places_.end(), [](const Place& place) {
+        return place.standing.has_value();
+      }));
+}
+
+bool ConnectionPlanner::serves(Instant now) const {
+  return std::any_of(places_.begin(), places_.end(), [&](const Place& place) {
+    return place.standing && now - place.standing->canary < rule_.canary_max_age;
+  });
+}
+
+std::vector<ConnectionSnapshot> ConnectionPlanner::snapshot(Instant now) const {
+  std::vector<ConnectionSnapshot> list;
+  for (const Place& place : places_) {
+    ConnectionSnapshot& entry = list.emplace_back();
+    entry.reconnects = place.reconnects;
+    entry.last_error = place.last_error;
+    if (place.standing) {
+      entry.state = place.standing->suspect ? ConnectionState::Suspect : ConnectionState::Ready;
+      entry.epoch = place.standing->epoch;
+      entry.canary_age = now - place.standing->canary;
+    } else if (place.dial == Place::Dial::Dialling) {
+      entry.state = ConnectionState::Dialling;
+    } else if (place.dial == Place::Dial::Waiting) {
+      entry.state = ConnectionState::Waiting;
+      entry.retry_in = std::max(place.due - now, Duration::zero());
+    }
+  }
+  return list;
+}
+
+ConnectionPlanner::Place* ConnectionPlanner::standing_place(std::uint32_t connection,
+                                                            std::uint64_t epoch) {
+  if (connection >= places_.size()) {
+    return nullptr;
+  }
+  Place& place = places_[connection];
+  return place.standing && place.standing->epoch == epoch ? &place : nullptr;
+}
+
+void ConnectionPlanner::forget_failures_if_stable(Place& place, Instant now) const {
+  if (now - place.standing->since >= rule_.stable_after) {
+    place.failures = 0;
+  }
+}
+
+void ConnectionPlanner::plan_dial(Place& place, DialReason reason, Duration at_least, Instant now) {
+  if (stopped_) {
+    return;
+  }
+  place.dial = Place::Dial::Waiting;
+  place.reason = reason;
+  place.due = now + std::max(at_least, backoff_delay(rule_.backoff, place.failures, random_));
+  ++place.failures;
+}
+
+std::string_view to_text(DialReason reason) {
+  switch (reason) {
+    case DialReason::Start:
+      return "start";
+    case DialReason::Lost:
+      return "lost";
+    case DialReason::Retry:
+      return "retry";
+    case DialReason::Suspect:
+      return "suspect";
+    case DialReason::ServerDrains:
+      return "server_drains";
+  }
+  return "unknown";
+}
+
+std::string_view to_text(ConnectionState state) {
+  switch (state) {
+    case ConnectionState::Idle:
+      return "idle";
+    case ConnectionState::Waiting:
+      return "waiting";
+    case ConnectionState::Dialling:
+      return "dialling";
+    case ConnectionState::Ready:
+      return "ready";
+    case ConnectionState::Suspect:
+      return "suspect";
+  }
+  return "unknown";
+}
+
+std::string_view to_text(GiveUp::Why why) {
+  switch (why) {
+    case GiveUp::Why::Unknown:
+      return "unknown";
+    case GiveUp::Why::Deleted:
+      return "deleted";
+    case GiveUp::Why::Denied:
+      return "denied";
+    case GiveUp::Why::WrongVersion:
+      return "wrong_version";
+  }
+  return "unknown";
+}
+
+}  // namespace scpool::worker
