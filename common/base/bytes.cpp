@@ -46,6 +46,17 @@ ByteView ByteQueue::front() const {
   return ByteView(chunks_.front()).subspan(front_offset_);
 }
 
+std::size_t ByteQueue::gather(std::span<ByteView> parts) const {
+  const std::size_t count = std::min(parts.size(), chunks_.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    parts[i] = chunks_[i];
+  }
+  if (count > 0) {
+    parts[0] = front();
+  }
+  return count;
+}
+
 void ByteQueue::drop(std::size_t count) {
   SCPOOL_CHECK(count <= size_);
   size_ -= count;

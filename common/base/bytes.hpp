@@ -30,6 +30,8 @@ class ByteQueue {
   // The longest contiguous run at the front; empty only when the queue is. Valid until the next
   // call that is not const.
   ByteView front() const;
+  // Fills `parts` with the runs at the front, for a gathered write; returns how many there are.
+  std::size_t gather(std::span<ByteView> parts) const;
   void drop(std::size_t count);  // count <= size()
   // Moves everything of `other` behind what is here.
   void splice(ByteQueue& other);

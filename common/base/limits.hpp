@@ -57,4 +57,13 @@ inline constexpr std::size_t kIoReadSize = 64 * 1024;
 // Above this many queued bytes a Stream asks its writer to pause; below a quarter it says drained.
 inline constexpr std::size_t kWriteQueueHigh = 256 * 1024;
 
+// Unsent bytes of one socket in the kernel (TCP_NOTSENT_LOWAT); more only adds delay.
+inline constexpr std::size_t kMaxUnsentInKernel = 128 * 1024;
+// A TCP peer that vanished without a word is noticed after idle + probes * interval = 2 min.
+inline constexpr std::chrono::seconds kTcpKeepaliveIdle = 60s;
+inline constexpr std::chrono::seconds kTcpKeepaliveInterval = 10s;
+inline constexpr int kTcpKeepaliveProbes = 6;
+inline constexpr int kListenBacklog = 1024;
+inline constexpr std::size_t kMaxLogLine = 16 * 1024;
+
 }  // namespace scpool::limits

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "common/base/bytes.hpp"
@@ -74,6 +75,8 @@ class Stream {
   // queued() and stops at limits::kWriteQueueHigh.
   void write(ByteView bytes);
   void write(std::string_view text) { write(as_bytes(text)); }
+  // The same for bytes that lie in several places: one system call, and no copy of what it sends.
+  void write_parts(std::span<const ByteView> parts);
   std::size_t queued() const;
   // FIN (under TLS close_notify first) once everything queued is sent; reading goes on.
   void end();

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 using namespace scpool;
 
 TEST_CASE("bytes come out of a queue in the order they went in, whatever the cuts") {
@@ -44,4 +46,20 @@ TEST_CASE("an empty chunk leaves no trace") {
   queue.append(Bytes{});
   CHECK(queue.empty());
   CHECK(queue.front().empty());
+}
+
+TEST_CASE("gather shows the front in its pieces without taking it") {
+  ByteQueue queue;
+  std::array<ByteView, 4> parts;
+  CHECK(queue.gather(parts) == 0);
+  queue.append("abc");
+  queue.drop(1);
+  queue.append(Bytes{'d', 'e'});
+  queue.append(Bytes{'f'});
+  REQUIRE(queue.gather(parts) == 3);
+  CHECK(as_text(parts[0]) == "bc");
+  CHECK(as_text(parts[1]) == "de");
+  CHECK(as_text(parts[2]) == "f");
+  CHECK(queue.gather(std::span(parts).first(1)) == 1);
+  CHECK(queue.size() == 5);
 }

@@ -1,0 +1,154 @@
+// The writing half of a stream: what is sent at once, what is queued, and what writers are told.
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "common/base/limits.hpp"
+#include "common/io/stream_block.hpp"
+
+namespace scpool {
+namespace {
+
+constexpr std::size_t kPartsPerSend = 64;
+constexpr std::size_t kTlsRecord = 16 * 1024;
+
+std::size_t total_size(std::span<const ByteView> parts) {
+  std::size_t total = 0;
+  for (const ByteView part : parts) {
+    total += part.size();
+  }
+  return total;
+}
+
+}  // namespace
+
+const ByteQueue& Stream::Block::queue() const {
+  return session ? const_cast<TlsSession&>(*session).outgoing() : pending;
+}
+
+std::size_t Stream::Block::queued() const {
+  return pending.size() + (session ? queue().size() : 0);
+}
+
+void Stream::Block::note_level() {
+  above_high = above_high || queued() >= limits::kWriteQueueHigh;
+}
+
+std::size_t Stream::Block::send_now(std::span<const ByteView> parts) {
+  std::array<iovec, kPartsPerSend> vectors{};
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  for (const ByteView part : parts.first(std::min(parts.size(), kPartsPerSend))) {
+    vectors[message.msg_iovlen++] = {const_cast<std::uint8_t*>(part.data()), part.size()};
+  }
+  while (true) {
+    const ssize_t sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) {
+      return static_cast<std::size_t>(sent);
+    }
+    if (errno == EAGAIN) {
+      return 0;
+    }
+    if (errno != EINTR) {
+      break_off(Error::from_errno(errno, "send"));
+      return 0;
+    }
+  }
+}
+
+void Stream::Block::write(std::span<const ByteView> parts) {
+  if (connecting || shaking_hands) {
+    for (const ByteView part : parts) {
+      pending.append(part);
+    }
+  } else if (session) {
+    write_encrypted(parts);
+  } else {
+    write_plain(parts);
+  }
+}
+
+void Stream::Block::write_encrypted(std::span<const ByteView> parts) {
+  const bool blocked = !queue().empty();
+  const std::size_t total = total_size(parts);
+  if (parts.size() > 1 && total <= kTlsRecord) {
+    // One record instead of one for each part.
+    std::array<std::uint8_t, kTlsRecord> record;
+    auto out = record.begin();
+    for (const ByteView part : parts) {
+      out = std::copy(part.begin(), part.end(), out);
+    }
+    session->write(ByteView(record).first(total));
+  } else {
+    for (std::size_t i = 0; i < parts.size() && session->state() != TlsSession::State::Failed;
+         ++i) {
+      session->write(parts[i]);
+    }
+  }
+  if (session->state() == TlsSession::State::Failed) {
+    break_off(session->error());
+  } else if (!blocked) {
+    push_out();
+  }
+}
+
+void Stream::Block::write_plain(std::span<const ByteView> parts) {
+  std::size_t sent = pending.empty() && total_size(parts) > 0 ? send_now(parts) : 0;
+  for (const ByteView part : parts) {
+    const std::size_t gone = std::min(sent, part.size());
+    sent -= gone;
+    if (!broken) {
+      pending.append(part.subspan(gone));
+    }
+  }
+}
+
+void Stream::Block::push_out() {
+  ByteQueue& out = session ? session->outgoing() : pending;
+  while (!out.empty() && !broken) {
+    std::array<ByteView, kPartsPerSend> parts;
+    const std::span<const ByteView> used(parts.data(), out.gather(parts));
+    const std::size_t sent = send_now(used);
+    out.drop(broken ? 0 : sent);
+    if (sent < total_size(used)) {
+      break;  // the kernel is full: it says when there is room again
+    }
+  }
+  if (out.empty() && end_wanted && !end_sent && !connecting && !shaking_hands) {
+    end_sent = true;
+    shutdown(descriptor, SHUT_WR);
+  }
+}
+
+// Writing is over, but what the peer said before may still be read: a site may answer and close
+// while a request's body is still on its way.
+void Stream::Block::break_off(Error error) {
+  if (!broken) {
+    broken = std::move(error);
+  }
+  pending.clear();
+  if (session) {
+    session->outgoing().clear();
+  }
+}
+
+// Tells of room in the queue; false when the stream has gone.
+bool Stream::Block::report_sent() {
+  if (above_high && queued() < limits::kWriteQueueHigh / 4 && !broken) {
+    above_high = false;
+    if (listener != nullptr) {
+      listener->on_drained();
+    }
+  }
+  if (alive() && sent_action && queued() == 0 && !shaking_hands && !broken) {
+    const auto action = std::exchange(sent_action, nullptr);
+    action();
+  }
+  return alive();
+}
+
+}  // namespace scpool

@@ -1,0 +1,317 @@
+// The part of a stream that the loop drives: events in, bytes between socket, TLS and queue.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "common/base/check.hpp"
+#include "common/base/limits.hpp"
+#include "common/io/socket_address.hpp"
+#include "common/io/stream_block.hpp"
+#include "common/io/uv_handle.hpp"
+
+namespace scpool {
+namespace {
+
+constexpr int kReadsPerEvent = 4;  // so that one fast peer does not keep the loop for itself
+constexpr std::size_t kTlsRecord = 16 * 1024;
+
+// What one read yields, shared by all streams of a thread: a view of it is good during a callback.
+// Decrypted bytes of one read fit at once, with a record that was begun by the read before.
+thread_local std::array<std::uint8_t, limits::kIoReadSize> read_buffer;
+thread_local std::array<std::uint8_t, limits::kIoReadSize + 2 * kTlsRecord> plain_buffer;
+
+int socket_error(int descriptor) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+}  // namespace
+
+std::unique_ptr<Stream::Block> Stream::Block::connect(EventLoop& loop,
+                                                      std::string target,
+                                                      const Result<SocketAddress>& address) {
+  auto block = std::make_unique<Block>(loop);
+  block->target = "connect to " + std::move(target);
+  block->connecting = true;
+  int socket = -1;
+  if (!address) {
+    block->broken = address.error().within(block->target);
+  } else {
+    const SocketAddress& to = address.value();
+    socket = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (socket < 0) {
+      block->broken = Error::from_errno(errno, block->target);
+    } else if (to.family() != AF_UNIX) {
+      tune_tcp(socket);
+    }
+    if (socket >= 0 && ::connect(socket, to.get(), to.size) != 0 && errno != EINPROGRESS) {
+      // EAGAIN: a Unix listener whose backlog is full (connect(2)).
+      block->broken = errno == EAGAIN
+                          ? Error{ErrorKind::Exhausted, block->target + ": its queue is full"}
+                          : Error::from_errno(errno, block->target);
+    }
+  }
+  block->watch(socket);
+  return block;
+}
+
+void Stream::Block::watch(int socket) {
+  descriptor = socket;
+  if (socket < 0) {
+    later = std::make_unique<Timer>(*loop);
+    later->start(Duration::zero(), [this] { fail(*broken); });
+    return;
+  }
+  poll = new uv_poll_t;
+  SCPOOL_CHECK(uv_poll_init(loop->native(), poll, socket) == 0);
+  poll->data = this;
+  widen_interest();
+}
+
+void Stream::Block::close() {
+  if (closed) {
+    return;
+  }
+  closed = true;
+  listener = nullptr;
+  sent_action = nullptr;
+  later.reset();
+  // Leaves the poll set before the descriptor's number can be used again.
+  close_handle(std::exchange(poll, nullptr));
+  if (descriptor >= 0) {
+    ::close(std::exchange(descriptor, -1));
+  }
+}
+
+void Stream::Block::fail(const Error& error) {
+  failed = true;
+  set_interest(0);
+  if (listener != nullptr) {
+    const Error told = error;
+    listener->on_failed(told);
+  }
+}
+
+int Stream::Block::wanted_interest() const {
+  if (connecting) {
+    return UV_WRITABLE;
+  }
+  int wanted = wants_bytes() ? UV_READABLE : 0;
+  // A broken connection is always writable: the event that leads to its end.
+  if (broken ? wanted != 0 || read_ended : !queue().empty()) {
+    wanted |= UV_WRITABLE;
+  }
+  // Nothing to do, but hear of a reset: errors are reported to whoever waits for anything.
+  return wanted == 0 && !hung_up ? UV_PRIORITIZED : wanted;
+}
+
+void Stream::Block::widen_interest() {
+  if (poll != nullptr && alive()) {
+    const int wanted = wanted_interest();
+    if ((wanted & ~interest) != 0) {
+      set_interest(wanted | (interest & ~UV_PRIORITIZED));
+    }
+    if (held_back && wants_bytes()) {
+      if (later == nullptr) {
+        later = std::make_unique<Timer>(*loop);
+      }
+      later->start(Duration::zero(), [this] {
+        if (alive() && wants_bytes()) {
+          deliver_decrypted();
+        }
+        if (alive()) {
+          widen_interest();
+        }
+      });
+    }
+  }
+}
+
+void Stream::Block::set_interest(int events) {
+  if (poll == nullptr || events == interest) {
+    return;
+  }
+  interest = events;
+  SCPOOL_CHECK((events == 0 ? uv_poll_stop(poll) : uv_poll_start(poll, events, &on_poll)) == 0);
+}
+
+void Stream::Block::on_poll(uv_poll_t* handle, int status, int events) noexcept {
+  auto* block = static_cast<Block*>(handle->data);
+  if (block == nullptr || !block->alive()) {
+    return;
+  }
+  if (status < 0) {
+    block->interest = 0;  // libuv has stopped the watcher: the socket has an error to tell
+    events = UV_READABLE | UV_WRITABLE | UV_PRIORITIZED;
+  }
+  block->turn(events);
+  if (block->alive()) {
+    block->set_interest(block->wanted_interest());
+  }
+}
+
+void Stream::Block::turn(int events) {
+  if (connecting) {
+    if (!finish_connect()) {
+      return;
+    }
+  } else if ((events & UV_WRITABLE) != 0) {
+    push_out();
+    if (!report_sent()) {
+      return;
+    }
+  }
+  if ((events & UV_PRIORITIZED) != 0 && !wants_bytes()) {
+    take_hang_up();
+  }
+  if (alive() && wants_bytes() && ((events & UV_READABLE) != 0 || broken)) {
+    read();
+  }
+  if (alive() && broken && read_ended) {
+    fail(*broken);
+  }
+}
+
+bool Stream::Block::finish_connect() {
+  if (!broken) {
+    const int error = socket_error(descriptor);
+    if (error != 0) {
+      broken = Error::from_errno(error, target);
+    }
+  }
+  if (broken) {
+    fail(*broken);
+    return false;
+  }
+  connecting = false;
+  target = std::string();
+  if (session) {
+    start_handshake();
+    return true;
+  }
+  push_out();
+  if (listener != nullptr) {
+    listener->on_open();
+  }
+  return alive() && report_sent();
+}
+
+void Stream::Block::take_hang_up() {
+  hung_up = true;
+  const int error = socket_error(descriptor);
+  if (error != 0) {
+    break_off(Error::from_errno(error, "connection"));
+  }
+}
+
+void Stream::Block::read() {
+  for (int round = 0; round < kReadsPerEvent && wants_bytes(); ++round) {
+    const ssize_t count = recv(descriptor, read_buffer.data(), read_buffer.size(), MSG_DONTWAIT);
+    if (count < 0) {
+      const int error = errno;
+      if (error == EAGAIN || error == EINTR) {
+        if (broken && error == EAGAIN) {
+          fail(*broken);
+        }
+        return;
+      }
+      fail(broken ? *broken : Error::from_errno(error, "receive"));
+      return;
+    }
+    if (count == 0) {
+      take_end();
+      return;
+    }
+    const auto size = static_cast<std::size_t>(count);
+    if (!deliver(ByteView(read_buffer).first(size)) || size < read_buffer.size()) {
+      return;
+    }
+  }
+}
+
+// The peer's FIN. Without TLS's own notice in front of it the end may be an attacker's.
+void Stream::Block::take_end() {
+  read_ended = true;
+  if (broken) {
+    return;  // told by turn()
+  }
+  if (session) {
+    fail({ErrorKind::Closed,
+          shaking_hands ? "the peer closed the connection during the TLS handshake"
+                        : "the peer closed the connection without TLS close_notify"});
+  } else if (listener != nullptr) {
+    listener->on_end();
+  }
+}
+
+// False when the stream has gone.
+bool Stream::Block::deliver(ByteView bytes) {
+  if (!session) {
+    listener->on_bytes(bytes);
+    return alive();
+  }
+  session->receive(bytes);
+  return (!shaking_hands || finish_handshake()) && alive() && deliver_decrypted();
+}
+
+void Stream::Block::start_handshake() {
+  session->receive({});
+  push_out();
+  if (session->state() == TlsSession::State::Failed) {
+    break_off(session->error());
+  }
+}
+
+bool Stream::Block::finish_handshake() {
+  if (session->state() == TlsSession::State::Handshaking) {
+    push_out();
+    return true;
+  }
+  if (session->state() == TlsSession::State::Failed) {
+    push_out();  // the alert that tells the peer why
+    fail(session->error());
+    return false;
+  }
+  shaking_hands = false;
+  for (; !pending.empty(); pending.drop(pending.front().size())) {
+    session->write(pending.front());
+  }
+  if (end_wanted) {
+    session->close();
+  }
+  push_out();
+  if (listener != nullptr) {
+    listener->on_open();
+  }
+  return alive() && report_sent();
+}
+
+bool Stream::Block::deliver_decrypted() {
+  if (shaking_hands) {
+    return true;
+  }
+  held_back = !wants_bytes();
+  for (std::size_t count = 0; !held_back && (count = session->read(plain_buffer)) > 0;) {
+    listener->on_bytes(ByteView(plain_buffer).first(count));
+    if (!alive()) {
+      return false;
+    }
+    held_back = !wants_bytes();
+  }
+  push_out();  // answers to key updates, or an alert
+  if (session->state() == TlsSession::State::Failed) {
+    fail(session->error());
+  } else if (session->state() == TlsSession::State::PeerClosed && !read_ended) {
+    read_ended = true;
+    if (listener != nullptr) {
+      listener->on_end();
+    }
+  }
+  return alive();
+}
+
+}  // namespace scpool
