@@ -18,6 +18,9 @@ struct LivenessRule {
   Duration suspect_silence = limits::kSuspectSilence;
 };
 
+// Suspect: a ping is out, and nothing was heard for `suspect_silence` since we last sent something
+// that was not followed by a byte of the peer. Silence alone proves nothing: a slow site is silent
+// too, so with streams an early ping asks before suspicion falls.
 enum class LivenessVerdict { Alive, Suspect, Dead };
 
 class Liveness {
@@ -27,21 +30,29 @@ class Liveness {
   void bytes_received(Instant now);
   void bytes_sent(Instant now);
   void ping_sent(Instant now);
-  // The answer to the last ping; gives the round trip.
+  // The answer to the last ping; gives the round trip (the last known one when none was out).
   Duration ping_acknowledged(Instant now);
 
   bool ping_due(Instant now, bool has_streams) const;
   LivenessVerdict verdict(Instant now) const;
-  // When to ask again.
-  Instant next_deadline(bool has_streams) const;
+  // When to ask again; later than `now` unless a ping is due.
+  Instant next_deadline(Instant now, bool has_streams) const;
   std::optional<Duration> round_trip() const { return round_trip_; }
 
  private:
+  bool waits_for_ping() const;  // a ping is out and nothing came after it
+  Instant ping_at(bool has_streams) const;
+  Instant suspect_at() const;
+  Instant dead_at() const;
+  Duration early_ping_after() const { return rule_.suspect_silence / 3; }
+
   LivenessRule rule_;
   Random random_;
   Instant last_received_;
+  Instant last_ping_;                        // or the start
   std::optional<Instant> unanswered_since_;  // sent something, nothing received after it
-  std::optional<Instant> ping_sent_;
+  std::optional<Instant> ping_sent_;         // not acknowledged yet
+  bool heard_since_ping_ = true;
   double jitter_ = 1.0;  // 0.8 .. 1.2, drawn anew after each ping
   std::optional<Duration> round_trip_;
 };

@@ -1,0 +1,273 @@
+#include "common/tunnel/handshake.hpp"
+
+#include <algorithm>
+
+#include "common/base/limits.hpp"
+#include "common/base/text.hpp"
+#include "common/tunnel/structured_fields.hpp"
+
+namespace scpool {
+namespace {
+
+constexpr std::string_view kTargetPrefix = "/tunnel/v1/";
+constexpr std::string_view kScheme = "Tunnel ";
+constexpr std::size_t kTunnelIdSize = 32;
+constexpr std::size_t kMaxFieldValue = 2048;
+constexpr std::size_t kMaxInstance = 64;
+constexpr std::size_t kMaxFeatures = 16;
+constexpr std::size_t kProofSize = 32;
+constexpr std::size_t kKeySize = 32;
+constexpr std::uint64_t kMaxHoldSeconds = 3600;
+constexpr std::uint64_t kMaxPingSeconds = 3600;
+constexpr std::uint64_t kMaxStreams = 1'000'000;
+
+HeadProblem malformed(std::string sentence) {
+  return {400, "tunnel upgrade: " + std::move(sentence)};
+}
+
+// The value of a field that must stand there exactly once.
+std::optional<std::string_view> single(const Fields& fields, std::string_view name) {
+  if (fields.count(name) != 1) {
+    return std::nullopt;
+  }
+  return fields.find(name);
+}
+
+bool names_upgrade(const Fields& fields) {
+  const auto options = fields.list("Connection");
+  return std::any_of(options.begin(), options.end(), [](std::string_view option) {
+    return equals_ignoring_case(option, "upgrade");
+  });
+}
+
+bool is_instance(std::string_view text) {
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+  return !text.empty() && text.size() <= kMaxInstance &&
+         text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+std::variant<TunnelHello, HeadProblem> parse_hello(std::string_view text) {
+  const auto members = StructuredDictionary::parse(text, kMaxFieldValue);
+  if (!members) {
+    return malformed("Tunnel-Hello is not a dictionary of RFC 8941");
+  }
+  const auto version = members->integer("v");
+  if (!version) {
+    return malformed("Tunnel-Hello has no version");
+  }
+  if (*version != 1) {
+    return HeadProblem{426,
+                       "tunnel protocol version 1 is spoken here, not " + std::to_string(*version)};
+  }
+  TunnelHello hello;
+  const auto instance = members->string("instance");
+  const auto connection = members->integer("conn");
+  const auto epoch = members->integer("epoch");
+  if (!instance || !is_instance(*instance)) {
+    return malformed("Tunnel-Hello needs an instance of 1 to 64 letters, digits and dashes");
+  }
+  if (!connection || *connection >= limits::kMaxTunnelConnections) {
+    return malformed("Tunnel-Hello needs conn, 0 to " +
+                     std::to_string(limits::kMaxTunnelConnections - 1));
+  }
+  if (!epoch) {
+    return malformed("Tunnel-Hello has no epoch");
+  }
+  hello.instance = *instance;
+  hello.connection = static_cast<std::uint32_t>(*connection);
+  hello.epoch = *epoch;
+  hello.attempts = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(members->integer("attempts").value_or(0), UINT32_MAX));
+  hello.features = members->list("features").value_or(std::vector<std::string>{});
+  if (hello.features.size() > kMaxFeatures) {
+    return malformed("Tunnel-Hello has too many features");
+  }
+  return hello;
+}
+
+std::optional<Bytes> parse_proof(std::string_view authorization) {
+  if (!equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) {
+    return std::nullopt;
+  }
+  const auto members =
+      StructuredDictionary::parse(authorization.substr(kScheme.size()), kMaxFieldValue);
+  const auto text = members ? members->string("proof") : std::nullopt;
+  auto proof = text ? from_base64url(*text) : std::nullopt;
+  if (!proof || proof->size() != kProofSize) {
+    return std::nullopt;
+  }
+  return proof;
+}
+
+// What makes the request an upgrade of ours, apart from the tunnel fields.
+std::optional<HeadProblem> check_upgrade(const RequestHead& head) {
+  const Fields& fields = head.fields;
+  if (head.method != "GET") {
+    return malformed("the method is GET");
+  }
+  if (head.minor_version != 1) {
+    return malformed("HTTP/1.1 is needed");
+  }
+  if (fields.contains("Content-Length") || fields.contains("Transfer-Encoding")) {
+    return malformed("the request has no body");
+  }
+  if (!single(fields, "Host")) {
+    return malformed("one Host field is needed");
+  }
+  if (!names_upgrade(fields)) {
+    return malformed("Connection must name upgrade");
+  }
+  if (const auto upgrade = single(fields, "Upgrade");
+      !upgrade || !equals_ignoring_case(*upgrade, "tunnel")) {
+    return malformed("Upgrade must be tunnel");
+  }
+  if (single(fields, "ALPN") != std::string_view("h2")) {
+    return malformed("ALPN must be h2");
+  }
+  return std::nullopt;
+}
+
+std::string hello_text(const TunnelHello& hello) {
+  return "v=" + std::to_string(hello.version) + ", instance=" + structured_string(hello.instance) +
+         ", conn=" + std::to_string(hello.connection) + ", epoch=" + std::to_string(hello.epoch) +
+         ", attempts=" + std::to_string(hello.attempts) + ", features=(" +
+         join(hello.features, " ") + ")";
+}
+
+Result<void> fill_answer(const StructuredDictionary& members, TunnelSessionAnswer& answer) {
+  const auto session = members.string("sid");
+  if (!session || session->empty()) {
+    return Error(ErrorKind::Protocol, "Tunnel-Session has no sid");
+  }
+  answer.session = *session;
+  answer.node = members.string("node").value_or("");
+  const std::uint64_t hold = members.integer("hold").value_or(0);
+  const std::uint64_t ping = members.integer("ping").value_or(10);
+  const std::uint64_t streams = members.integer("max-streams").value_or(answer.max_streams);
+  if (hold > kMaxHoldSeconds || ping == 0 || ping > kMaxPingSeconds || streams == 0 ||
+      streams > kMaxStreams) {
+    return Error(ErrorKind::Protocol, "Tunnel-Session has hold, ping or max-streams out of range");
+  }
+  answer.hold = std::chrono::seconds{hold};
+  answer.ping = std::chrono::seconds{ping};
+  answer.max_streams = static_cast<std::uint32_t>(streams);
+  answer.carrier = members.integer("carrier").value_or(0) == 1;
+  if (const auto key = members.string("key")) {
+    auto bytes = from_base64url(*key);
+    if (!bytes || bytes->size() != kKeySize) {
+      return Error(ErrorKind::Protocol, "Tunnel-Session has a key that is not 32 bytes");
+    }
+    answer.key = std::move(*bytes);
+  }
+  if (answer.carrier && answer.key.empty()) {
+    return Error(ErrorKind::Protocol, "Tunnel-Session offers a carrier without a key");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<TunnelId> tunnel_of_target(std::string_view target) {
+  if (!target.starts_with(kTargetPrefix)) {
+    return std::nullopt;
+  }
+  const std::string_view id = target.substr(kTargetPrefix.size());
+  if (id.size() != kTunnelIdSize || !is_hex(id)) {
+    return std::nullopt;
+  }
+  return TunnelId{std::string(id)};
+}
+
+RequestHead upgrade_request_head(const UpgradeRequest& request, std::string_view server_name) {
+  RequestHead head;
+  head.method = "GET";
+  head.target = std::string(kTargetPrefix) + request.tunnel.value;
+  head.fields.add("Host", std::string(server_name));
+  head.fields.add("Connection", "upgrade");
+  head.fields.add("Upgrade", "tunnel");
+  head.fields.add("ALPN", "h2");
+  head.fields.add("Authorization",
+                  std::string(kScheme) + "proof=" + structured_string(to_base64url(request.proof)));
+  head.fields.add("Tunnel-Hello", hello_text(request.hello));
+  return head;
+}
+
+std::variant<UpgradeRequest, HeadProblem> parse_upgrade_request(const RequestHead& head) {
+  auto tunnel = tunnel_of_target(head.target);
+  if (!tunnel) {
+    return malformed("the target must be /tunnel/v1/ and 32 hexadecimal digits");
+  }
+  if (auto problem = check_upgrade(head)) {
+    return std::move(*problem);
+  }
+  const auto hello_field = single(head.fields, "Tunnel-Hello");
+  if (!hello_field) {
+    return malformed("one Tunnel-Hello field is needed");
+  }
+  auto hello = parse_hello(*hello_field);
+  if (auto* problem = std::get_if<HeadProblem>(&hello)) {
+    return std::move(*problem);
+  }
+  const auto authorization = single(head.fields, "Authorization");
+  auto proof = authorization ? parse_proof(*authorization) : std::nullopt;
+  if (!proof) {
+    return malformed("Authorization must be Tunnel with a proof of 32 bytes in base64url");
+  }
+  return UpgradeRequest{
+      std::move(*tunnel), std::move(std::get<TunnelHello>(hello)), std::move(*proof)};
+}
+
+ResponseHead upgrade_answer_head(const TunnelSessionAnswer& answer) {
+  const auto seconds = [](Duration duration) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+  };
+  std::string session =
+      "v=" + std::to_string(answer.version) + ", sid=" + structured_string(answer.session) +
+      ", node=" + structured_string(answer.node) + ", hold=" + seconds(answer.hold) +
+      ", ping=" + seconds(answer.ping) + ", max-streams=" + std::to_string(answer.max_streams) +
+      ", carrier=" + (answer.carrier ? "1" : "0");
+  if (!answer.key.empty()) {
+    session += ", key=" + structured_string(to_base64url(answer.key));
+  }
+  ResponseHead head;
+  head.status = 101;
+  head.reason = "Switching Protocols";
+  head.fields.add("Connection", "upgrade");
+  head.fields.add("Upgrade", "tunnel");
+  head.fields.add("ALPN", "h2");
+  head.fields.add("Tunnel-Session", std::move(session));
+  return head;
+}
+
+Result<TunnelSessionAnswer> parse_upgrade_answer(const ResponseHead& head) {
+  if (head.status != 101) {
+    return Error(ErrorKind::Protocol,
+                 "the server answered " + std::to_string(head.status) + " instead of 101");
+  }
+  const auto upgrade = single(head.fields, "Upgrade");
+  if (!upgrade || !equals_ignoring_case(*upgrade, "tunnel") || !names_upgrade(head.fields)) {
+    return Error(ErrorKind::Protocol, "the server's 101 does not upgrade to tunnel");
+  }
+  if (single(head.fields, "ALPN") != std::string_view("h2")) {
+    return Error(ErrorKind::Protocol, "the server's 101 does not choose h2");
+  }
+  const auto text = single(head.fields, "Tunnel-Session");
+  if (!text) {
+    return Error(ErrorKind::Protocol, "the server's 101 has no Tunnel-Session");
+  }
+  const auto members = StructuredDictionary::parse(*text, kMaxFieldValue);
+  if (!members) {
+    return Error(ErrorKind::Protocol, "Tunnel-Session is not a dictionary of RFC 8941");
+  }
+  if (members->integer("v") != 1U) {
+    return Error(ErrorKind::Protocol, "the server speaks another tunnel version than 1");
+  }
+  TunnelSessionAnswer answer;
+  if (auto filled = fill_answer(*members, answer); !filled) {
+    return filled.error();
+  }
+  return answer;
+}
+
+}  // namespace scpool

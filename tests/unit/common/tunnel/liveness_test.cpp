@@ -1,0 +1,123 @@
+#include "common/tunnel/liveness.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace scpool;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Instant kStart{1000s};
+
+Liveness fresh(std::uint64_t seed = 1) {
+  return Liveness(LivenessRule{}, Random(seed), kStart);
+}
+
+}  // namespace
+
+TEST_CASE("pings come every 10 s when idle and 5 s with streams, 20 % earlier or later") {
+  bool early = false;
+  bool late = false;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const Liveness liveness = fresh(seed);
+    CHECK_FALSE(liveness.ping_due(kStart + 7999ms, false));
+    CHECK(liveness.ping_due(kStart + 12s, false));
+    CHECK_FALSE(liveness.ping_due(kStart + 3999ms, true));
+    CHECK(liveness.ping_due(kStart + 6s, true));
+    early = early || liveness.ping_due(kStart + 9s, false);
+    late = late || !liveness.ping_due(kStart + 11s, false);
+  }
+  CHECK(early);
+  CHECK(late);
+}
+
+TEST_CASE("an answered ping gives the round trip and starts the period anew") {
+  Liveness liveness = fresh();
+  CHECK_FALSE(liveness.round_trip());
+  const Instant sent = kStart + 12s;
+  liveness.ping_sent(sent);
+  CHECK_FALSE(liveness.ping_due(sent + 1s, false));
+  CHECK(liveness.ping_acknowledged(sent + 80ms) == 80ms);
+  CHECK(liveness.round_trip() == Duration(80ms));
+  CHECK(liveness.verdict(sent + 9s) == LivenessVerdict::Alive);
+  CHECK_FALSE(liveness.ping_due(sent + 7s, false));
+  CHECK(liveness.ping_due(sent + 12s, false));
+}
+
+TEST_CASE("an unanswered ping makes the peer suspect after 3 s and dead after 10 s") {
+  Liveness liveness = fresh();
+  const Instant sent = kStart + 12s;
+  liveness.ping_sent(sent);
+  CHECK(liveness.verdict(sent + 2999ms) == LivenessVerdict::Alive);
+  CHECK(liveness.verdict(sent + 3s) == LivenessVerdict::Suspect);
+  CHECK(liveness.verdict(sent + 9999ms) == LivenessVerdict::Suspect);
+  CHECK(liveness.verdict(sent + 10s) == LivenessVerdict::Dead);
+  CHECK_FALSE(liveness.ping_due(sent + 30s, false));
+}
+
+TEST_CASE("any byte after the ping keeps the peer alive, the answer or not") {
+  Liveness liveness = fresh();
+  const Instant sent = kStart + 12s;
+  liveness.ping_sent(sent);
+  liveness.bytes_received(sent + 4s);
+  CHECK(liveness.verdict(sent + 4s) == LivenessVerdict::Alive);
+  CHECK(liveness.verdict(sent + 20s) == LivenessVerdict::Alive);
+  // The answer never came: ask again.
+  CHECK(liveness.ping_due(sent + 12s, false));
+}
+
+TEST_CASE("silence alone is no reason for suspicion, since a slow site is silent too") {
+  Liveness liveness = fresh();
+  liveness.bytes_sent(kStart);
+  CHECK(liveness.verdict(kStart + 30s) == LivenessVerdict::Alive);
+}
+
+TEST_CASE("with streams, data without an answer is asked after early") {
+  Liveness liveness = fresh();
+  const Instant first = kStart + 6s;
+  liveness.ping_sent(first);
+  liveness.ping_acknowledged(first + 10ms);
+  const Instant data = first + 2500ms;
+  liveness.bytes_sent(data);
+  CHECK_FALSE(liveness.ping_due(data + 999ms, true));
+  CHECK(liveness.ping_due(data + 1s, true));
+  CHECK_FALSE(liveness.ping_due(data + 1s, false));
+  liveness.ping_sent(data + 1s);
+  CHECK(liveness.verdict(data + 2999ms) == LivenessVerdict::Alive);
+  CHECK(liveness.verdict(data + 3s) == LivenessVerdict::Suspect);
+  liveness.ping_acknowledged(data + 3100ms);
+  CHECK(liveness.verdict(data + 3100ms) == LivenessVerdict::Alive);
+}
+
+TEST_CASE("early pings of two quiet ends do not answer each other without end") {
+  Liveness liveness = fresh();
+  const Instant ping = kStart + 6s;
+  liveness.ping_sent(ping);
+  liveness.ping_acknowledged(ping + 10ms);
+  liveness.bytes_sent(ping + 20ms);  // our answer to the other side's ping
+  CHECK_FALSE(liveness.ping_due(ping + 2999ms, true));
+}
+
+TEST_CASE("the next deadline lies in the future unless a ping is due") {
+  Liveness liveness = fresh(7);
+  Instant now = kStart;
+  LivenessVerdict verdict = LivenessVerdict::Alive;
+  int turns = 0;
+  bool was_suspect = false;
+  // Nobody answers; a loop that obeys the deadlines ends in Dead after few turns.
+  while (verdict != LivenessVerdict::Dead && turns < 10) {
+    now = liveness.next_deadline(now, false);
+    REQUIRE(now != kNever);
+    if (liveness.ping_due(now, false)) {
+      liveness.ping_sent(now);
+    }
+    CHECK(liveness.next_deadline(now, false) > now);
+    verdict = liveness.verdict(now);
+    was_suspect = was_suspect || verdict == LivenessVerdict::Suspect;
+    ++turns;
+  }
+  CHECK(verdict == LivenessVerdict::Dead);
+  CHECK(was_suspect);
+  CHECK(turns == 3);
+  CHECK(now - kStart <= 22s);
+}
