@@ -1,6 +1,6 @@
 // Spawn, signal, exit report; never a zombie. A child gets its own session, default signal
 // dispositions, an empty signal mask, no descriptor but the three named. Its end is seen through a
-// pidfd; identity is never a bare pid.
+// pidfd (SIGCHLD on kernels before 5.4); identity is never a bare pid.
 #pragma once
 
 #include <functional>
@@ -40,7 +40,8 @@ class ChildProcess {
                                                      std::function<void(ProcessExit)> on_exit);
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
-  // Does not kill. A child that still runs is left to live and no longer watched.
+  // Does not kill. A child that still runs is left to live and no longer watched; should it end
+  // before us, the next spawn reaps it.
   ~ChildProcess();
 
   int pid() const;

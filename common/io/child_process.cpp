@@ -1,0 +1,204 @@
+#include "common/io/child_process.hpp"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <mutex>
+#include <utility>
+
+#include "common/base/check.hpp"
+#include "common/io/open_descriptor.hpp"
+#include "common/io/process_start.hpp"
+#include "common/io/signals.hpp"
+#include "common/io/uv_handle.hpp"
+
+namespace scpool {
+namespace {
+
+// waitid(2) with the resource usage, which glibc's does not give.
+bool take_end(idtype_t type, int id, ProcessExit& end) {
+  siginfo_t info{};
+  rusage usage{};
+  long result = 0;
+  do {
+    result = syscall(SYS_waitid, type, id, &info, WEXITED | WNOHANG, &usage);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0 || info.si_pid == 0) {
+    return false;
+  }
+  const bool exited = info.si_code == CLD_EXITED;
+  end.status = exited ? info.si_status : 0;
+  end.signal = exited ? 0 : info.si_status;
+  end.core_dumped = info.si_code == CLD_DUMPED;
+  end.max_resident_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  return true;
+}
+
+// Children whose owner went before they ended. Nobody watches them; they are reaped when we have
+// to do with processes the next time.
+class Abandoned {
+ public:
+  void add(int pid) {
+    const std::lock_guard lock(mutex_);
+    pids_.push_back(pid);
+  }
+  void reap() {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(pids_, [](int pid) {
+      ProcessExit ignored;
+      return take_end(P_PID, pid, ignored);
+    });
+  }
+
+ private:
+  std::mutex mutex_;  // loops of several threads may have children
+  std::vector<int> pids_;
+};
+
+Abandoned& abandoned() {
+  static Abandoned list;
+  return list;
+}
+
+}  // namespace
+
+struct ChildProcess::Block {
+  EventLoop* loop = nullptr;
+  std::function<void(ProcessExit)> on_exit;
+  int pid = 0;
+  std::uint64_t start_time = 0;
+  OpenDescriptor pidfd;
+  uv_poll_t* poll = nullptr;       // with a pidfd
+  uv_signal_t* signals = nullptr;  // without: kernels before 5.4
+  bool running = true;
+  bool closed = false;
+
+  void watch();
+  void look();
+  void unwatch();
+};
+
+void ChildProcess::Block::watch() {
+  pidfd.reset(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  // pidfd_open came with 5.3, waiting on one with 5.4: EINVAL says that it is too old.
+  siginfo_t info{};
+  const bool waitable =
+      pidfd.valid() &&
+      syscall(SYS_waitid, P_PIDFD, pidfd.get(), &info, WEXITED | WNOHANG | WNOWAIT, nullptr) == 0;
+  if (waitable) {
+    poll = new uv_poll_t;
+    SCPOOL_CHECK(uv_poll_init(loop->native(), poll, pidfd.get()) == 0);
+    poll->data = this;
+    uv_poll_start(poll, UV_READABLE, [](uv_poll_t* handle, int, int) noexcept {
+      if (handle->data != nullptr) {
+        static_cast<Block*>(handle->data)->look();
+      }
+    });
+    return;
+  }
+  pidfd.reset();
+  signals = new uv_signal_t;
+  SCPOOL_CHECK(uv_signal_init(loop->native(), signals) == 0);
+  signals->data = this;
+  const auto start = [](uv_signal_t* handle, int) noexcept {
+    if (handle->data != nullptr) {
+      static_cast<Block*>(handle->data)->look();
+    }
+  };
+  SCPOOL_CHECK(uv_signal_start(signals, start, SIGCHLD) == 0);
+  // It may have ended before SIGCHLD was watched.
+  kill(getpid(), SIGCHLD);
+}
+
+void ChildProcess::Block::look() {
+  ProcessExit end;
+  const bool ended =
+      pidfd.valid() ? take_end(P_PIDFD, pidfd.get(), end) : take_end(P_PID, pid, end);
+  if (!ended) {
+    return;
+  }
+  running = false;
+  unwatch();
+  const auto tell = std::exchange(on_exit, nullptr);
+  if (tell) {
+    tell(end);
+  }
+}
+
+void ChildProcess::Block::unwatch() {
+  // The watcher leaves the poll set before the descriptor is closed: a copy of it elsewhere would
+  // keep the kernel's registration alive, and its events would come for whoever has the number
+  // next.
+  close_handle(std::exchange(poll, nullptr));
+  close_handle(std::exchange(signals, nullptr));
+  pidfd.reset();
+}
+
+ChildProcess::ChildProcess(std::unique_ptr<Block> block) : block_(block.release()) {}
+
+ChildProcess::~ChildProcess() {
+  block_->on_exit = nullptr;
+  block_->unwatch();
+  if (block_->running) {
+    abandoned().add(block_->pid);
+  }
+  block_->loop->retire(std::unique_ptr<Block>(block_));
+}
+
+Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(
+    EventLoop& loop, const SpawnPlan& plan, std::function<void(ProcessExit)> on_exit) {
+  abandoned().reap();
+  const auto pid = start_process(plan);
+  if (!pid) {
+    return pid.error();
+  }
+  auto block = std::make_unique<Block>();
+  block->loop = &loop;
+  block->on_exit = std::move(on_exit);
+  block->pid = pid.value();
+  // Until it is reaped, even a child that has ended keeps its line in /proc.
+  const auto facts = read_process_facts(block->pid);
+  block->start_time = facts.has_value() ? facts->start_time : 0;
+  block->watch();
+  return std::unique_ptr<ChildProcess>(new ChildProcess(std::move(block)));
+}
+
+int ChildProcess::pid() const {
+  return block_->pid;
+}
+
+std::uint64_t ChildProcess::start_time() const {
+  return block_->start_time;
+}
+
+bool ChildProcess::running() const {
+  return block_->running;
+}
+
+// Until look() has reaped it, the pid cannot belong to anybody else.
+void ChildProcess::signal(int signal_number) {
+  if (block_->running) {
+    kill(block_->pid, signal_number);
+  }
+}
+
+void ChildProcess::signal_group(int signal_number) {
+  if (block_->running) {
+    kill(-block_->pid, signal_number);
+  }
+}
+
+std::string ProcessExit::text() const {
+  if (signal != 0) {
+    return std::string("killed by ") + signal_name(signal) + (core_dumped ? " (core dumped)" : "");
+  }
+  return "exited with " + std::to_string(status);
+}
+
+}  // namespace scpool
