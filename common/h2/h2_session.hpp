@@ -6,31 +6,17 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <variant>
+#include <optional>
 #include <vector>
 
 #include "common/base/bytes.hpp"
-#include "common/base/ids.hpp"
 #include "common/base/limits.hpp"
 #include "common/base/result.hpp"
-#include "common/http/fields.hpp"
+#include "common/h2/h2_event.hpp"
 
 namespace scpool {
 
 enum class H2Role { Client, Server };
-
-// RFC 9113 section 7.
-enum class H2Code : std::uint32_t {
-  NoError = 0,
-  ProtocolError = 1,
-  InternalError = 2,
-  FlowControlError = 3,
-  RefusedStream = 7,
-  Cancel = 8,
-  ConnectError = 10,
-  EnhanceYourCalm = 11,
-};
 
 struct H2Settings {
   std::uint32_t max_concurrent_streams = limits::kMaxConcurrentStreams;  // what the peer may open
@@ -38,61 +24,8 @@ struct H2Settings {
   std::uint32_t connection_window = limits::kInitialConnectionWindow;
   std::uint32_t max_frame_size = limits::kMaxFrameSize;
   bool enable_connect_protocol = false;  // RFC 8441; the worker sends it
+  std::size_t max_held = limits::kMaxBufferedPerConnection;
 };
-
-namespace h2 {
-
-struct RequestReceived {  // Server role
-  StreamId stream;
-  Fields head;
-};
-struct HeadReceived {  // Client role: a response head, 1xx too
-  StreamId stream;
-  Fields head;
-};
-struct DataReceived {
-  StreamId stream;
-  ByteView data;  // part of the bytes given to receive(); valid until the next call of it
-};
-struct TrailersReceived {
-  StreamId stream;
-  Fields trailers;
-};
-struct EndReceived {
-  StreamId stream;
-};
-// Unsent bytes of the stream fell below half of limits::kStreamSendBuffer after they had reached
-// it.
-struct SendSpace {
-  StreamId stream;
-};
-// The last event of a stream. `code` is NoError after a complete exchange; a stream the peer never
-// processed (GOAWAY below its id, REFUSED_STREAM) says RefusedStream.
-struct StreamClosed {
-  StreamId stream;
-  H2Code code;
-};
-struct PingAcknowledged {
-  std::uint64_t opaque;
-};
-struct GoawayReceived {
-  StreamId last_stream;
-  H2Code code;
-};
-struct SettingsReceived {};  // the peer's first SETTINGS: its limits are known now
-
-}  // namespace h2
-
-using H2Event = std::variant<h2::RequestReceived,
-                             h2::HeadReceived,
-                             h2::DataReceived,
-                             h2::TrailersReceived,
-                             h2::EndReceived,
-                             h2::SendSpace,
-                             h2::StreamClosed,
-                             h2::PingAcknowledged,
-                             h2::GoawayReceived,
-                             h2::SettingsReceived>;
 
 class H2Session {
  public:
@@ -107,8 +40,11 @@ class H2Session {
   std::vector<H2Event> take_events();
 
   // Appends frames to `out` until it holds at least `target` bytes or nothing is left to send now.
+  // What it appends is one piece, and of a multiple of 16 KiB when there is plenty.
   void pull(ByteQueue& out, std::size_t target);
   bool wants_write() const;
+  // Why the connection is over, once it is: the peer broke a rule, or had to be calmed.
+  const std::optional<Error>& failure() const;
 
   // Client role. Exhausted when the peer's stream limit is reached.
   Result<StreamId> open(const Fields& head, bool end);
@@ -121,7 +57,14 @@ class H2Session {
   void send(StreamId stream, ByteView data, bool end);
   void send_trailers(StreamId stream, const Fields& trailers);  // ends the stream
   std::size_t unsent(StreamId stream) const;
+  // NoError after the end was queued: the end still goes out, only the peer need not finish
+  // (RFC 9113 section 8.1). Otherwise what is unsent is dropped and no event but StreamClosed
+  // follows.
   void reset(StreamId stream, H2Code code);
+  // The end was queued, or the stream is gone: nobody has to end it any more.
+  bool send_ended(StreamId stream) const;
+  // No byte of the stream was pulled yet: another connection may take it.
+  bool untouched(StreamId stream) const;
 
   // The user passed on `count` bytes of the stream's data: gives the peer that much credit again.
   void consumed(StreamId stream, std::size_t count);
@@ -144,7 +87,5 @@ class H2Session {
   struct Session;
   std::unique_ptr<Session> session_;
 };
-
-std::string_view to_text(H2Code code);
 
 }  // namespace scpool

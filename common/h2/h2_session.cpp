@@ -1,0 +1,343 @@
+#include "common/h2/h2_session.hpp"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/h2/session_state.hpp"
+
+namespace scpool {
+
+struct H2Session::Session final : h2::SessionState {
+  using h2::SessionState::SessionState;
+};
+
+namespace {
+
+ssize_t read_body(nghttp2_session*,
+                  std::int32_t stream,
+                  std::uint8_t*,
+                  std::size_t length,
+                  std::uint32_t* flags,
+                  nghttp2_data_source*,
+                  void* user_data) noexcept {
+  return static_cast<h2::SessionState*>(user_data)->offer_body(StreamId{stream}, length, *flags);
+}
+
+constexpr nghttp2_data_provider kBodySource{{0}, read_body};
+
+// nghttp2 copies what it is given here and makes the names lower case.
+std::vector<nghttp2_nv> native_fields(const Fields& fields) {
+  std::vector<nghttp2_nv> list;
+  list.reserve(fields.size());
+  for (const Field& field : fields) {
+    list.push_back({const_cast<std::uint8_t*>(as_bytes(field.name).data()),
+                    const_cast<std::uint8_t*>(as_bytes(field.value).data()),
+                    field.name.size(),
+                    field.value.size(),
+                    NGHTTP2_NV_FLAG_NONE});
+  }
+  return list;
+}
+
+bool is_interim(const Fields& head) {
+  const std::optional<std::string_view> status = head.find(":status");
+  return status.has_value() && status->starts_with('1');
+}
+
+void submit_due(h2::SessionState& state) {
+  for (const StreamId stream : std::exchange(state.trailers_due, {})) {
+    const h2::StreamState* known = state.find(stream);
+    if (known != nullptr && known->trailers.has_value()) {
+      const std::vector<nghttp2_nv> fields = native_fields(*known->trailers);
+      nghttp2_submit_trailer(state.native, stream.value, fields.data(), fields.size());
+    }
+  }
+  for (const StreamId stream : std::exchange(state.resets_due, {})) {
+    if (h2::StreamState* known = state.find(stream)) {
+      state.submit_reset(stream, *known, H2Code::NoError);
+    }
+  }
+}
+
+}  // namespace
+
+H2Session::H2Session(H2Role role, const H2Settings& settings)
+    : session_(std::make_unique<Session>(role, settings)) {}
+H2Session::H2Session(H2Session&&) noexcept = default;
+H2Session::~H2Session() = default;
+
+Result<std::vector<H2Event>> H2Session::receive(ByteView bytes) {
+  if (session_->failure.has_value()) {
+    return *session_->failure;
+  }
+  const ssize_t taken = nghttp2_session_mem_recv(session_->native, bytes.data(), bytes.size());
+  if (taken < 0) {
+    const H2Code code =
+        taken == NGHTTP2_ERR_FLOODED ? H2Code::EnhanceYourCalm : H2Code::ProtocolError;
+    session_->end_connection(code,
+                             std::string("HTTP/2: ") + nghttp2_strerror(static_cast<int>(taken)));
+    return *session_->failure;
+  }
+  session_->settle_credit();
+  session_->check_nuisance();
+  if (session_->failure.has_value()) {
+    return *session_->failure;
+  }
+  return take_events();
+}
+
+std::vector<H2Event> H2Session::take_events() {
+  return std::exchange(session_->events, {});
+}
+
+void H2Session::pull(ByteQueue& out, std::size_t target) {
+  if (out.size() >= target) {
+    return;
+  }
+  Session& session = *session_;
+  session.batch_target = target - out.size();
+  constexpr std::size_t kControlFrames = 1024;
+  session.batch.reserve(
+      std::min(session.batch_target + 16 * 1024,
+               session.unsent_total + session.unsent_total / 64 + kControlFrames));
+  while (session.batch.size() < session.batch_target) {
+    const std::uint8_t* frame = nullptr;
+    const std::size_t before = session.batch.size();
+    const ssize_t count = nghttp2_session_mem_send(session.native, &frame);
+    if (count < 0) {
+      session.end_connection(H2Code::InternalError,
+                             std::string("HTTP/2: ") + nghttp2_strerror(static_cast<int>(count)));
+      break;
+    }
+    session.batch.insert(session.batch.end(), frame, frame + count);
+    const bool more_due = !session.trailers_due.empty() || !session.resets_due.empty();
+    submit_due(session);
+    if (session.batch.size() == before && !more_due && !session.next_turn()) {
+      break;
+    }
+  }
+  session.check_nuisance();
+  session.settle_credit();
+  out.append(std::exchange(session.batch, {}));
+}
+
+bool H2Session::wants_write() const {
+  return nghttp2_session_want_write(session_->native) != 0 ||
+         (!session_->order.empty() && nghttp2_session_get_remote_window_size(session_->native) > 0);
+}
+
+const std::optional<Error>& H2Session::failure() const {
+  return session_->failure;
+}
+
+Result<StreamId> H2Session::open(const Fields& head, bool end) {
+  if (!can_open()) {
+    return Error(ErrorKind::Exhausted, "HTTP/2 connection takes no further stream");
+  }
+  if (head.contains(":protocol") &&
+      nghttp2_session_get_remote_settings(session_->native,
+                                          NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) != 1) {
+    return Error(ErrorKind::Protocol, "HTTP/2 peer does not take extended CONNECT");
+  }
+  const std::vector<nghttp2_nv> fields = native_fields(head);
+  const std::int32_t id = nghttp2_submit_request(session_->native,
+                                                 nullptr,
+                                                 fields.data(),
+                                                 fields.size(),
+                                                 end ? nullptr : &kBodySource,
+                                                 nullptr);
+  if (id < 0) {
+    return Error(ErrorKind::Exhausted, std::string("HTTP/2: ") + nghttp2_strerror(id));
+  }
+  h2::StreamState& stream = session_->add(StreamId{id});
+  stream.known = true;
+  stream.has_source = !end;
+  stream.end_queued = end;
+  return StreamId{id};
+}
+
+bool H2Session::can_open() const {
+  return session_->role == H2Role::Client && !session_->failure.has_value() &&
+         nghttp2_session_check_request_allowed(session_->native) != 0 &&
+         session_->streams.size() < nghttp2_session_get_remote_settings(
+                                        session_->native, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+void H2Session::respond(StreamId stream, const Fields& head, bool end) {
+  h2::StreamState* state = session_->find(stream);
+  if (state == nullptr || state->reset_by_us || state->has_source || state->end_queued) {
+    return;
+  }
+  const std::vector<nghttp2_nv> fields = native_fields(head);
+  if (is_interim(head) && !end) {
+    nghttp2_submit_headers(session_->native,
+                           NGHTTP2_FLAG_NONE,
+                           stream.value,
+                           nullptr,
+                           fields.data(),
+                           fields.size(),
+                           nullptr);
+    return;
+  }
+  // All streams alike and in turn, frame by frame; without it the oldest would go first.
+  const nghttp2_extpri in_turn{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
+  nghttp2_session_change_extpri_stream_priority(session_->native, stream.value, &in_turn, 1);
+  nghttp2_submit_response(
+      session_->native, stream.value, fields.data(), fields.size(), end ? nullptr : &kBodySource);
+  state->has_source = !end;
+  state->end_queued = end;
+}
+
+void H2Session::send(StreamId stream, ByteView data, bool end) {
+  h2::StreamState* state = session_->find(stream);
+  if (state == nullptr || state->reset_by_us || state->end_queued) {
+    return;
+  }
+  state->unsent.append(data);
+  session_->unsent_total += data.size();
+  state->full |= state->unsent.size() >= limits::kStreamSendBuffer;
+  state->end_queued = end;
+  session_->wake(stream, *state);
+}
+
+void H2Session::send_trailers(StreamId stream, const Fields& trailers) {
+  h2::StreamState* state = session_->find(stream);
+  if (state != nullptr && !state->end_queued && !trailers.empty()) {
+    state->trailers = trailers;
+  }
+  send(stream, {}, true);
+}
+
+std::size_t H2Session::unsent(StreamId stream) const {
+  const h2::StreamState* state = session_->find(stream);
+  return state == nullptr ? 0 : state->unsent.size();
+}
+
+void H2Session::reset(StreamId stream, H2Code code) {
+  h2::StreamState* state = session_->find(stream);
+  if (state == nullptr || state->reset_by_us) {
+    return;
+  }
+  if (code == H2Code::NoError && state->end_queued && !state->end_sent) {
+    state->reset_after_end = true;
+    return;
+  }
+  session_->submit_reset(stream, *state, code);
+  session_->settle_credit();
+}
+
+bool H2Session::send_ended(StreamId stream) const {
+  const h2::StreamState* state = session_->find(stream);
+  return state == nullptr || state->end_queued || state->reset_by_us;
+}
+
+bool H2Session::untouched(StreamId stream) const {
+  const h2::StreamState* state = session_->find(stream);
+  return session_->role == H2Role::Client && state != nullptr && !state->head_sent;
+}
+
+void H2Session::consumed(StreamId stream, std::size_t count) {
+  h2::StreamState* state = session_->find(stream);
+  if (state == nullptr || state->held == 0) {
+    return;
+  }
+  Session& session = *session_;
+  count = std::min(count, state->held);
+  state->held -= count;
+  session.held_total -= count;
+  state->last_progress = ++session.consumptions;
+  session.give_credit(stream, *state);
+  const std::optional<std::uint32_t> window =
+      state->credit.consumed(count, session.now, session.round_trip);
+  // Half of what may be held is for growth, so that a few streams that grew and then stalled do
+  // not use up the connection.
+  if (window.has_value() && !state->end_received &&
+      session.held_total + *window <= session.settings.max_held / 2) {
+    state->credit.grow(*window);
+    nghttp2_session_set_local_window_size(
+        session.native, NGHTTP2_FLAG_NONE, stream.value, static_cast<std::int32_t>(*window));
+    const std::uint32_t wanted = std::min(*window * 2, limits::kMaxConnectionWindow);
+    if (wanted > session.connection_window) {
+      session.connection_window = wanted;
+      nghttp2_session_set_local_window_size(
+          session.native, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(wanted));
+    }
+  }
+  session.settle_credit();
+}
+
+std::size_t H2Session::held_bytes() const {
+  return session_->held_total;
+}
+
+void H2Session::set_round_trip(Duration round_trip, Instant now) {
+  session_->round_trip = round_trip;
+  session_->now = now;
+}
+
+void H2Session::ping(std::uint64_t opaque) {
+  std::array<std::uint8_t, 8> data{};
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    data.at(data.size() - 1 - i) = static_cast<std::uint8_t>(opaque >> (8 * i));
+  }
+  nghttp2_submit_ping(session_->native, NGHTTP2_FLAG_NONE, data.data());
+}
+
+void H2Session::announce_shutdown() {
+  if (session_->role == H2Role::Server) {
+    nghttp2_submit_shutdown_notice(session_->native);
+  }
+}
+
+void H2Session::goaway(H2Code code) {
+  if (code != H2Code::NoError) {
+    nghttp2_session_terminate_session(session_->native, static_cast<std::uint32_t>(code));
+    return;
+  }
+  nghttp2_submit_goaway(session_->native,
+                        NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_->native),
+                        NGHTTP2_NO_ERROR,
+                        nullptr,
+                        0);
+}
+
+std::size_t H2Session::active_streams() const {
+  return session_->streams.size();
+}
+
+bool H2Session::finished() const {
+  return nghttp2_session_want_read(session_->native) == 0 &&
+         nghttp2_session_want_write(session_->native) == 0;
+}
+
+std::string_view to_text(H2Code code) {
+  switch (code) {
+    case H2Code::NoError:
+      return "NO_ERROR";
+    case H2Code::ProtocolError:
+      return "PROTOCOL_ERROR";
+    case H2Code::InternalError:
+      return "INTERNAL_ERROR";
+    case H2Code::FlowControlError:
+      return "FLOW_CONTROL_ERROR";
+    case H2Code::FrameSizeError:
+      return "FRAME_SIZE_ERROR";
+    case H2Code::RefusedStream:
+      return "REFUSED_STREAM";
+    case H2Code::Cancel:
+      return "CANCEL";
+    case H2Code::CompressionError:
+      return "COMPRESSION_ERROR";
+    case H2Code::ConnectError:
+      return "CONNECT_ERROR";
+    case H2Code::EnhanceYourCalm:
+      return "ENHANCE_YOUR_CALM";
+  }
+  return nghttp2_http2_strerror(static_cast<std::uint32_t>(code));
+}
+
+}  // namespace scpool
