@@ -1,4 +1,5 @@
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 
@@ -79,10 +80,10 @@ std::optional<Duration> parse_duration(std::string_view text) {
     }
     total += *term;
   }
-  if (total > static_cast<double>(std::numeric_limits<std::int64_t>::max() / 2)) {
+  if (total > static_cast<double>(std::numeric_limits<std::int64_t>::max()) / 2) {
     return std::nullopt;
   }
-  return Duration{static_cast<Duration::rep>(total + 0.5)};
+  return Duration{std::llround(total)};
 }
 
 std::string duration_text(Duration duration) {
@@ -105,7 +106,11 @@ std::string duration_text(Duration duration) {
   if (rest % 1s != Duration::zero()) {
     std::array<char, 32> seconds{};
     std::snprintf(
-        seconds.data(), seconds.size(), "%.3fs", static_cast<double>(rest / 1ms) / 1000.0);
+        seconds.data(),
+        seconds.size(),
+        "%.3fs",
+        static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(rest).count()) /
+            1000.0);
     text += seconds.data();
   } else if (rest > Duration::zero() || text.empty()) {
     text += std::to_string(rest / 1s) + "s";
