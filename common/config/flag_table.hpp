@@ -10,7 +10,11 @@
 
 namespace scpool {
 
+// g++ 12 takes a scoped enumerator for a shadow of the type of the same name.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 enum class SettingType { Text, Bool, Count, Duration, Size, Choice };
+#pragma GCC diagnostic pop
 
 struct SettingSpec {
   std::string name;

@@ -1,0 +1,107 @@
+#include "worker/io/address_dialer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace scpool::worker {
+
+namespace {
+constexpr Duration kAttemptDelay = std::chrono::milliseconds{250};
+}  // namespace
+
+class AddressDialer::Attempt final : public StreamListener {
+ public:
+  Attempt(AddressDialer& dialer, const Endpoint& to)
+      : dialer_(dialer), stream_(Stream::connect_tcp(dialer.loop_, to)) {
+    stream_->set_listener(this);
+  }
+
+  std::unique_ptr<Stream> take_stream() {
+    stream_->set_listener(nullptr);
+    return std::move(stream_);
+  }
+
+  void on_open() override { dialer_.attempt_opened(*this); }
+  void on_bytes(ByteView /*bytes*/) override {}
+  void on_end() override {}
+  void on_failed(const Error& error) override { dialer_.attempt_failed(*this, error); }
+
+ private:
+  AddressDialer& dialer_;
+  std::unique_ptr<Stream> stream_;
+};
+
+AddressDialer::AddressDialer(EventLoop& loop,
+                             const std::string& host,
+                             std::uint16_t port,
+                             std::size_t rotation,
+                             OnDone on_done)
+    : loop_(loop), port_(port), on_done_(std::move(on_done)), next_attempt_(loop) {
+  lookup_ = std::make_unique<NameLookup>(
+      loop, host, [this, rotation](Result<std::vector<std::string>> addresses) {
+        resolved(std::move(addresses), rotation);
+      });
+}
+
+AddressDialer::~AddressDialer() = default;
+
+void AddressDialer::resolved(Result<std::vector<std::string>> addresses, std::size_t rotation) {
+  if (!addresses.ok()) {
+    done(addresses.error());
+    return;
+  }
+  addresses_ = std::move(addresses).value();
+  if (addresses_.empty()) {
+    done(Error(ErrorKind::NotFound, "the name has no address"));
+    return;
+  }
+  const auto middle =
+      addresses_.begin() + static_cast<std::ptrdiff_t>(rotation % addresses_.size());
+  std::rotate(addresses_.begin(), middle, addresses_.end());
+  std::reverse(addresses_.begin(), addresses_.end());
+  start_next();
+}
+
+void AddressDialer::start_next() {
+  if (addresses_.empty()) {
+    return;
+  }
+  const Endpoint to{addresses_.back(), port_};
+  addresses_.pop_back();
+  attempts_.push_back(std::make_unique<Attempt>(*this, to));
+  if (!addresses_.empty()) {
+    next_attempt_.start(kAttemptDelay, [this] { start_next(); });
+  }
+}
+
+void AddressDialer::attempt_opened(Attempt& attempt) {
+  done(attempt.take_stream());
+}
+
+void AddressDialer::attempt_failed(Attempt& attempt, const Error& error) {
+  if (first_error_.empty()) {
+    first_error_ = error.sentence();
+  }
+  const auto ended = std::find_if(
+      attempts_.begin(), attempts_.end(), [&](const auto& each) { return each.get() == &attempt; });
+  loop_.retire(std::move(*ended));
+  attempts_.erase(ended);
+  if (!addresses_.empty()) {
+    start_next();
+  } else if (attempts_.empty()) {
+    done(Error(error.kind(), first_error_));
+  }
+}
+
+void AddressDialer::done(Result<std::unique_ptr<Stream>> result) {
+  next_attempt_.cancel();
+  for (std::unique_ptr<Attempt>& attempt : attempts_) {
+    loop_.retire(std::move(attempt));
+  }
+  attempts_.clear();
+  // The last act: the owner may retire us.
+  const OnDone on_done = std::exchange(on_done_, nullptr);
+  on_done(std::move(result));
+}
+
+}  // namespace scpool::worker
