@@ -97,7 +97,8 @@ const char* problem_of(const Field& field) {
   return nullptr;
 }
 
-// Regular fields go on; cookie crumbs become one field, at the place of the first.
+// Regular fields go on; cookie crumbs become one field, at the place of the first that is not
+// empty.
 std::optional<HeadProblem> take_regular_fields(const Fields& list, Fields& fields) {
   std::string cookies;
   std::size_t lengths = 0;
@@ -116,13 +117,15 @@ std::optional<HeadProblem> take_regular_fields(const Fields& list, Fields& field
     }
     if (field.name != "cookie") {
       fields.add(field.name, field.value);
-    } else if (cookies.empty()) {
-      cookies = field.value;
-      fields.add(field.name, field.value);
-    } else {
-      cookies.append("; ").append(field.value);
-      fields.set("cookie", cookies);
+    } else if (!field.value.empty()) {
+      if (cookies.empty()) {
+        fields.add(field.name, "");
+      }
+      cookies.append(cookies.empty() ? "" : "; ").append(field.value);
     }
+  }
+  if (!cookies.empty()) {
+    fields.set("cookie", std::move(cookies));
   }
   return std::nullopt;
 }

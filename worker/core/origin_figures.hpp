@@ -54,7 +54,7 @@ class OriginFigures {
                         std::uint64_t request_bytes,
                         std::uint64_t response_bytes);
   void proxy_error(ProxyErrorReason reason);
-  // Loopback in every spelling is the host "localhost".
+  // The caller says "localhost" for loopback in every spelling. The reference stays good.
   DialFigures& dials(std::string_view host);
 
   using RequestKey = std::pair<int, std::string>;  // code, method

@@ -205,6 +205,8 @@ TEST_CASE("lists that would not make one clean head are refused") {
 }
 
 TEST_CASE("cookie crumbs are joined, internal fields and a second host left out") {
+  CHECK(accepted(get_with({{"cookie", ""}, {"cookie", "a=1"}, {"cookie", ""}})).head.fields ==
+        Fields{{"Host", "a.test"}, {"cookie", "a=1"}});
   const TunnelRequest request = accepted(get_with({{"cookie", "a=1"},
                                                    {"x", "y"},
                                                    {"cookie", "b=2"},

@@ -1,0 +1,189 @@
+#include "worker/core/origin_policy.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "common/base/text.hpp"
+
+namespace scpool::worker {
+namespace {
+
+constexpr std::array<std::uint16_t, 3> kMailPorts = {25, 465, 587};
+constexpr unsigned kBitsPerByte = 8;
+
+struct Prefix {
+  std::string_view address;
+  unsigned bits;
+};
+
+constexpr std::array kLocal = {
+    Prefix{"127.0.0.0", 8}, Prefix{"0.0.0.0", 8}, Prefix{"::1", 128}, Prefix{"::", 128}};
+
+constexpr std::array kNeverReachable = {
+    Prefix{"169.254.0.0", 16},      // link-local, RFC 3927; 169.254.169.254 is the metadata service
+    Prefix{"224.0.0.0", 4},         // multicast
+    Prefix{"240.0.0.0", 4},         // reserved and broadcast
+    Prefix{"100.100.100.200", 32},  // metadata of one cloud inside shared address space
+    Prefix{"192.0.0.192", 32},      // the same of another
+    Prefix{"168.63.129.16", 32},    // the host's agent of a third
+    Prefix{"fe80::", 10},           // link-local
+    Prefix{"ff00::", 8},            // multicast
+    Prefix{"fd00:ec2::254", 128},   // metadata over IPv6
+    Prefix{"fd20:ce::254", 128},
+};
+
+bool is_in(const IpAddress& address, const Prefix& prefix) {
+  const auto network = IpAddress::parse(prefix.address);
+  if (!network || network->family != address.family) {
+    return false;
+  }
+  for (unsigned bit = 0; bit < prefix.bits; ++bit) {
+    const unsigned mask = 0x80U >> (bit % kBitsPerByte);
+    if (((address.bytes.at(bit / kBitsPerByte) ^ network->bytes.at(bit / kBitsPerByte)) & mask) !=
+        0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+template <std::size_t Count>
+bool is_in_any(const IpAddress& address, const std::array<Prefix, Count>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&address](const Prefix& prefix) {
+    return is_in(address, prefix);
+  });
+}
+
+bool is_unspecified(const IpAddress& address) {
+  return std::all_of(
+      address.bytes.begin(), address.bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+ProxyError denied(std::string details) {
+  return {ProxyErrorReason::HttpRequestDenied, ProxyErrorOrigin::Worker, std::move(details)};
+}
+
+ProxyError prohibited(std::string details) {
+  return {ProxyErrorReason::DestinationIpProhibited, ProxyErrorOrigin::Worker, std::move(details)};
+}
+
+std::string_view without_root(std::string_view host) {
+  if (host.size() > 1 && host.ends_with('.')) {
+    host.remove_suffix(1);
+  }
+  return host;
+}
+
+// The address a packet would finally go to, for comparing.
+IpAddress plain(const IpAddress& address) {
+  return address.embedded_v4().value_or(address);
+}
+
+}  // namespace
+
+bool is_ambiguous_address(std::string_view host) {
+  host = without_root(host);
+  if (IpAddress::parse(host)) {
+    return false;
+  }
+  const std::string_view last = host.substr(host.rfind('.') + 1);  // npos + 1 is 0
+  const auto all_in = [](std::string_view text, std::string_view set) {
+    return text.find_first_not_of(set) == std::string_view::npos;
+  };
+  const std::string lowered = to_lower(last);
+  return all_in(last, "0123456789") ||
+         (lowered.starts_with("0x") &&
+          all_in(std::string_view(lowered).substr(2), "0123456789abcdef"));
+}
+
+bool is_localhost_name(std::string_view host) {
+  host = without_root(host);
+  return host == "localhost" || host.ends_with(".localhost");  // RFC 6761 section 6.3
+}
+
+bool is_local_address(const IpAddress& address) {
+  if (is_in_any(address, kLocal)) {
+    return true;
+  }
+  const auto embedded = address.embedded_v4();
+  return embedded && is_in_any(*embedded, kLocal);
+}
+
+bool is_never_reachable(const IpAddress& address) {
+  if (is_in_any(address, kNeverReachable)) {
+    return true;
+  }
+  const auto embedded = address.embedded_v4();
+  return embedded && is_in_any(*embedded, kNeverReachable);
+}
+
+OriginName origin_name(const Authority& authority) {
+  OriginName name{std::string(without_root(authority.host)), {}};
+  if (const auto literal = IpAddress::parse(name.host)) {
+    name.addresses.push_back(*literal);
+  } else if (is_localhost_name(name.host)) {
+    name.addresses = {*IpAddress::parse("127.0.0.1"), *IpAddress::parse("::1")};
+  }
+  return name;
+}
+
+OriginPolicy::OriginPolicy(LocalhostPolicy localhost, const DomainRules* denied)
+    : localhost_(localhost), denied_(denied) {}
+
+std::optional<ProxyError> OriginPolicy::judge_name(const Authority& authority,
+                                                   Purpose purpose) const {
+  const std::string_view host = without_root(authority.host);
+  if (!authority.is_ipv6_literal && is_ambiguous_address(host)) {
+    return denied("the host is a number that is not written as an IP address");
+  }
+  const auto literal = IpAddress::parse(host);
+  const bool local = is_localhost_name(host) || (literal && is_local_address(*literal));
+  if (local && localhost_ == LocalhostPolicy::Deny) {
+    return denied("localhost is not reachable through this tunnel; --proxy-localhost allows it");
+  }
+  if (denied_ != nullptr && denied_->matches(host)) {
+    return denied("the host is on the tunnel's list of denied domains");
+  }
+  if (purpose == Purpose::Connect &&
+      std::find(kMailPorts.begin(), kMailPorts.end(), authority.port) != kMailPorts.end()) {
+    return denied("port " + std::to_string(authority.port) + " is for mail");
+  }
+  return literal ? judge_address(*literal, authority.port) : std::nullopt;
+}
+
+std::optional<ProxyError> OriginPolicy::judge_address(const IpAddress& address,
+                                                      std::uint16_t port) const {
+  if (is_local_address(address) && localhost_ == LocalhostPolicy::Deny) {
+    return prohibited("the address is this host's own");
+  }
+  if (is_never_reachable(address)) {
+    return prohibited("the address is link-local, multicast or a metadata service");
+  }
+  for (const ForbiddenEndpoint& endpoint : forbidden_) {
+    const bool same = is_unspecified(endpoint.address) ? is_local_address(address)
+                                                       : plain(endpoint.address) == plain(address);
+    const bool both_local = is_local_address(endpoint.address) && is_local_address(address);
+    if (endpoint.port == port && (same || both_local)) {
+      return prohibited("the address belongs to the tunnel itself");
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<ProxyError> OriginPolicy::judge_connection(const IpAddress& own,
+                                                         const IpAddress& peer,
+                                                         std::uint16_t peer_port) const {
+  if (plain(own) != plain(peer)) {
+    return std::nullopt;
+  }
+  const bool is_ours =
+      std::any_of(forbidden_.begin(), forbidden_.end(), [peer_port](const auto& endpoint) {
+        return endpoint.port == peer_port && is_unspecified(endpoint.address);
+      });
+  if (is_ours) {
+    return prohibited("the address belongs to the tunnel itself");
+  }
+  return std::nullopt;
+}
+
+}  // namespace scpool::worker
