@@ -1,0 +1,231 @@
+#include "common/io/http_transfer.hpp"
+
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "common/base/check.hpp"
+#include "common/base/text.hpp"
+
+namespace scpool {
+namespace {
+
+constexpr long kKeptConnections = 16;
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+template <class Value>
+void set(CURL* easy, CURLoption option, Value value) {
+  SCPOOL_CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK);
+}
+
+}  // namespace
+
+CurlMulti* new_curl_multi() {
+  static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
+  SCPOOL_CHECK(kReady == CURLE_OK);
+  CURLM* multi = curl_multi_init();
+  SCPOOL_CHECK(multi != nullptr);
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kKeptConnections);
+  return multi;
+}
+
+Result<const TlsContext*> TlsRoots::with(const std::vector<std::string>& ca_files) {
+  auto found = contexts_.find(ca_files);
+  if (found == contexts_.end()) {
+    TlsClientSettings settings;
+    settings.ca_files = ca_files;
+    auto made = TlsContext::for_client(settings);
+    if (!made) {
+      return made.error();
+    }
+    found = contexts_.emplace(ca_files, std::move(made).value()).first;
+  }
+  return &found->second;
+}
+
+HttpTransfer::HttpTransfer(HttpCall call) : call_(std::move(call)), easy_(curl_easy_init()) {
+  SCPOOL_CHECK(easy_ != nullptr);
+}
+
+HttpTransfer::~HttpTransfer() {
+  curl_easy_cleanup(easy_);
+  curl_slist_free_all(lines_);
+}
+
+bool HttpTransfer::prepare(TlsRoots& roots) {
+  static_assert(CURL_ERROR_SIZE == std::tuple_size_v<decltype(problem_)>);
+  if (!call_.ca_files.empty()) {
+    auto found = roots.with(call_.ca_files);
+    if (!found) {
+      failed_ = found.error();
+      return false;
+    }
+    roots_ = found.value();
+    for (const std::string& file : call_.ca_files) {
+      extra_roots_ += content_of(file);
+    }
+  }
+  const auto milliseconds = static_cast<long>(
+      std::chrono::ceil<std::chrono::milliseconds>(std::max(call_.timeout, Duration{1})).count());
+  set(easy_, CURLOPT_ERRORBUFFER, problem_.data());
+  set(easy_, CURLOPT_NOSIGNAL, 1L);
+  set(easy_, CURLOPT_QUICK_EXIT, 1L);  // a cancelled call does not wait for its name to resolve
+  set(easy_, CURLOPT_TIMEOUT_MS, milliseconds);
+  set(easy_, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
+  set(easy_, CURLOPT_PROXY, "");  // whatever the environment says
+  set(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy_, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(easy_, CURLOPT_URL, call_.url.c_str());
+  if (!call_.unix_socket.empty()) {
+    set(easy_, CURLOPT_UNIX_SOCKET_PATH, call_.unix_socket.c_str());
+  }
+  set(easy_, CURLOPT_HEADERFUNCTION, &on_head);
+  set(easy_, CURLOPT_HEADERDATA, this);
+  set(easy_, CURLOPT_WRITEFUNCTION, &on_body);
+  set(easy_, CURLOPT_WRITEDATA, this);
+  set_request();
+  set_security();
+  return true;
+}
+
+void HttpTransfer::set_request() {
+  const bool has_body = !call_.body.empty() || call_.method == "POST" || call_.method == "PUT";
+  if (call_.method == "HEAD") {
+    set(easy_, CURLOPT_NOBODY, 1L);
+  } else if (has_body) {
+    set(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call_.body.size()));
+    set(easy_, CURLOPT_POSTFIELDS, call_.body.c_str());
+  }
+  set(easy_, CURLOPT_CUSTOMREQUEST, call_.method == "HEAD" ? nullptr : call_.method.c_str());
+  const auto add_line = [this](const std::string& line) {
+    lines_ = curl_slist_append(lines_, line.c_str());
+  };
+  for (const Field& field : call_.fields) {
+    add_line(field.value.empty() ? field.name + ";" : field.name + ": " + field.value);
+  }
+  // What curl would add by itself: no waiting for a 100, no invented media type.
+  add_line("Expect:");
+  if (has_body && !call_.fields.contains("Content-Type")) {
+    add_line("Content-Type:");
+  }
+  set(easy_, CURLOPT_HTTPHEADER, lines_);
+}
+
+void HttpTransfer::set_security() {
+  if (!call_.user.empty()) {
+    set(easy_, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    set(easy_, CURLOPT_USERNAME, call_.user.c_str());
+    set(easy_, CURLOPT_PASSWORD, call_.password.reveal().c_str());
+  }
+  set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (roots_ != nullptr) {
+    // The blob keeps connections apart that were verified against other roots: curl compares it
+    // before it uses a kept connection. The roots themselves are set in on_tls.
+    curl_blob blob{extra_roots_.data(), extra_roots_.size(), CURL_BLOB_COPY};
+    set(easy_, CURLOPT_CAINFO, nullptr);
+    set(easy_, CURLOPT_CAPATH, nullptr);
+    set(easy_, CURLOPT_CAINFO_BLOB, &blob);
+    set(easy_, CURLOPT_SSL_CTX_FUNCTION, &on_tls);
+    set(easy_, CURLOPT_SSL_CTX_DATA, this);
+  }
+}
+
+int HttpTransfer::on_tls(CurlEasy* /*easy*/, void* ssl_context, void* self) noexcept {
+  const TlsContext* roots = static_cast<HttpTransfer*>(self)->roots_;
+  SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(ssl_context),
+                          SSL_CTX_get_cert_store(roots->native()));
+  return CURLE_OK;
+}
+
+std::size_t HttpTransfer::on_head(char* bytes,
+                                  std::size_t one,
+                                  std::size_t size,
+                                  void* self) noexcept {
+  static_cast<HttpTransfer*>(self)->take_field_line({bytes, one * size});
+  return one * size;
+}
+
+void HttpTransfer::take_field_line(std::string_view line) {
+  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) {
+    line.remove_suffix(1);
+  }
+  const std::size_t colon = line.find(':');
+  if (line.starts_with("HTTP/")) {
+    answer_.fields = Fields{};  // an interim response (1xx) came before
+  } else if (colon != std::string_view::npos) {
+    answer_.fields.add(std::string(line.substr(0, colon)),
+                       std::string(trim(line.substr(colon + 1))));
+  }
+}
+
+std::size_t HttpTransfer::on_body(char* bytes,
+                                  std::size_t one,
+                                  std::size_t size,
+                                  void* self) noexcept {
+  auto* transfer = static_cast<HttpTransfer*>(self);
+  const std::size_t count = one * size;
+  if (count > transfer->call_.max_body - transfer->answer_.body.size()) {
+    transfer->too_large_ = true;
+    return 0;
+  }
+  transfer->answer_.body.append(bytes, count);
+  return count;
+}
+
+void HttpTransfer::finish(int curl_code) {
+  if (curl_code != CURLE_OK) {
+    failed_ = failure(curl_code);
+    return;
+  }
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  answer_.status = static_cast<int>(status);
+}
+
+Error HttpTransfer::failure(int curl_code) const {
+  const auto code = static_cast<CURLcode>(curl_code);
+  const std::string words = problem_.front() != '\0' ? problem_.data() : curl_easy_strerror(code);
+  const std::string where = call_.method + " " + call_.url;
+  const auto say = [&where](ErrorKind kind, const std::string& what) {
+    return Error{kind, where + ": " + what};
+  };
+  if (too_large_) {
+    return say(ErrorKind::Exhausted, "the answer is larger than " + size_text(call_.max_body));
+  }
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return say(ErrorKind::TimedOut, "no complete answer within " + duration_text(call_.timeout));
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+      return say(ErrorKind::Denied, words);
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+      return say(ErrorKind::Unreachable, words);
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_LOGIN_DENIED:
+      return say(ErrorKind::Invalid, words);
+    default:
+      return say(ErrorKind::Protocol, words);
+  }
+}
+
+Result<HttpAnswer> HttpTransfer::take_answer() {
+  if (failed_.has_value()) {
+    return *failed_;
+  }
+  return std::move(answer_);
+}
+
+}  // namespace scpool
