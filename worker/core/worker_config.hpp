@@ -115,6 +115,10 @@ struct WorkerConfig {
   LogHttp log_http;
   std::string pid_file;
   std::string ready_file;
+  // Hidden flags --supervisor-socket and --orphan-grace: while nobody has answered there for so
+  // long, the worker drains and ends. Empty: it has no supervisor.
+  std::string supervisor_socket;
+  Duration orphan_grace = std::chrono::minutes{10};
 };
 
 // The flags, variables and keys of `sc-worker run`; environment prefix "SAUCE_".

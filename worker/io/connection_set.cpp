@@ -175,7 +175,7 @@ void ConnectionSet::on_connected(TunnelConnection& connection) {
              {"active", std::to_string(planner_.standing()) + "/" + std::to_string(count_)},
              {"duration", rough_duration(connection.connect_duration())}});
   perform(actions);
-  events_.connected();
+  events_.connected(connection.peer().value_or(Endpoint{}));
 }
 
 void ConnectionSet::on_dial_failed(TunnelConnection& connection, const DialFailure& failure) {

@@ -18,8 +18,8 @@ namespace scpool::worker {
 // What the set tells its owner. All are called as the last act of an event.
 struct ConnectionSetEvents {
   std::function<void(const std::string& sentence)> dial_failed;
-  std::function<void()> connected;  // one more stands
-  std::function<void()> changed;    // the number that stands
+  std::function<void(const Endpoint& server)> connected;  // one more stands
+  std::function<void()> changed;                          // the number that stands
   std::function<void(const GiveUp&)> gave_up;
   std::function<void()> finished;  // after drain(): none is left
   std::function<void(TunnelLink&, StreamId, Fields)> request;

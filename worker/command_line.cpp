@@ -1,0 +1,243 @@
+#include "worker/command_line.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "common/base/text.hpp"
+#include "common/config/flag_parser.hpp"
+#include "common/config/flag_text.hpp"
+#include "common/config/settings.hpp"
+#include "worker/io/pid_file.hpp"
+#include "worker/worker.hpp"
+
+namespace scpool::worker {
+
+namespace {
+
+constexpr std::string_view kProgram = "sc-worker";
+
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+void complain(std::string_view text) {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+int usage_problems(const std::vector<Error>& problems) {
+  for (const Error& problem : problems) {
+    complain(std::string(kProgram) + ": " + problem.sentence());
+  }
+  return exit_code(ExitClass::Usage);
+}
+
+int usage_problem(const std::string& sentence) {
+  return usage_problems({Error(ErrorKind::Invalid, sentence)});
+}
+
+std::string usage_text() {
+  return "sc-worker: holds one tunnel between a test cloud and the sites it can reach\n"
+         "\n"
+         "Usage:\n"
+         "  sc-worker [run] [flags]             start a tunnel\n"
+         "  sc-worker version                   what this program is\n"
+         "  sc-worker completion bash|zsh|fish  a script for shell completion\n"
+         "  sc-worker help [run]                this text, or the flags of run\n"
+         "\n"
+         "Each flag may be given as SAUCE_NAME in the environment or as its long name in the file\n"
+         "of --config-file; flags win over the environment, the environment over the file.\n";
+}
+
+int print_completion(const std::vector<std::string>& words) {
+  const std::string shell = words.empty() ? "" : words.front();
+  const std::optional<Shell> known = shell == "bash"   ? std::optional{Shell::Bash}
+                                     : shell == "zsh"  ? std::optional{Shell::Zsh}
+                                     : shell == "fish" ? std::optional{Shell::Fish}
+                                                       : std::nullopt;
+  if (!known || words.size() != 1) {
+    return usage_problem("completion: say for which shell: bash, zsh or fish");
+  }
+  const FlagTable table = worker_flag_table();
+  const std::vector<CompletionCommand> commands = {
+      {"run", "start a tunnel", &table},
+      {"version", "what this program is", nullptr},
+      {"completion", "a script for shell completion", nullptr},
+      {"help", "how to use this program", nullptr},
+  };
+  print(completion_script(*known, kProgram, commands));
+  return 0;
+}
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+// The file named by the last --config-file, else by the environment.
+std::string config_file_of(const FlagTable& table, const ParsedFlags& parsed) {
+  std::string file;
+  if (const SettingSpec* spec = table.find("config-file")) {
+    file = environment(table.environment_name(*spec)).value_or("");
+  }
+  for (const auto& [name, value] : parsed.flags) {
+    if (name == "config-file") {
+      file = value;
+    }
+  }
+  return file;
+}
+
+// For the tunnel's metadata, which others may read: secrets hidden.
+std::string redacted_command_line(const FlagTable& table, const ParsedFlags& parsed) {
+  std::string text = "run";
+  for (const auto& [name, value] : parsed.flags) {
+    const SettingSpec* spec = table.find(name);
+    const bool secret = spec == nullptr || spec->secret;
+    text += " --" + name + "=" + (secret ? "***" : shell_quoted(value));
+  }
+  return text;
+}
+
+Result<Log> open_log(const WorkerConfig& config) {
+  LogSettings settings;
+  settings.file = config.log_file;
+  settings.format = config.log_format == "json"       ? LogFormat::Json
+                    : config.log_format == "keyvalue" ? LogFormat::KeyValue
+                                                      : LogFormat::Text;
+  settings.level = config.log_level == "error"   ? LogLevel::Error
+                   : config.log_level == "debug" ? LogLevel::Debug
+                                                 : LogLevel::Info;
+  return Log::open(settings);
+}
+
+int end_with(const ExitCause& cause, Log* log) {
+  if (cause.exit_class == ExitClass::Clean) {
+    return 0;
+  }
+  const std::string sentence = "fatal error exiting: " + cause.sentence;
+  if (log != nullptr) {
+    log->error("control", sentence);
+  }
+  complain(sentence);
+  // Kubernetes shows what is written there (reference section c.3).
+  constexpr const char* kTerminationLog = "/dev/termination-log";
+  if (access(kTerminationLog, W_OK) == 0) {
+    std::ofstream(kTerminationLog) << sentence << '\n';
+  }
+  return exit_code(cause.exit_class);
+}
+
+int run_worker(const WorkerConfig& config,
+               const TlsContext& tls,
+               std::string configuration,
+               std::string command_line) {
+  Result<Log> log = open_log(config);
+  if (!log.ok()) {
+    return end_with({ExitClass::Local, log.error().sentence()}, nullptr);
+  }
+  std::optional<PidFile> pid_file;
+  if (!config.pid_file.empty()) {
+    Result<PidFile> made = PidFile::create(config.pid_file);
+    if (!made.ok()) {
+      return end_with({ExitClass::Local, made.error().sentence()}, &log.value());
+    }
+    pid_file.emplace(std::move(made).value());
+  }
+  EventLoop loop;
+  Worker worker(loop,
+                {.config = &config,
+                 .tls = &tls,
+                 .log = &log.value(),
+                 .configuration = std::move(configuration),
+                 .command_line = std::move(command_line)});
+  if (const std::optional<ExitCause> cause = worker.start()) {
+    return end_with(*cause, &log.value());
+  }
+  loop.run();
+  return end_with(worker.exit_cause(), &log.value());
+}
+
+int run(const std::vector<std::string>& words) {
+  const FlagTable table = worker_flag_table();
+  auto parsed = parse_flags(table, words);
+  if (const auto* problems = std::get_if<std::vector<Error>>(&parsed)) {
+    return usage_problems(*problems);
+  }
+  const ParsedFlags& flags = std::get<ParsedFlags>(parsed);
+  if (flags.help) {
+    print(usage_text() + "\nFlags:\n" + help_text(table));
+    return 0;
+  }
+  if (!flags.words.empty()) {
+    return usage_problem("unexpected word \"" + flags.words.front() +
+                         "\"; the commands are run, version, completion and help");
+  }
+  const SettingSources sources{.flags = flags.flags,
+                               .environment = environment,
+                               .file = config_file_of(table, flags),
+                               .ignore_key = nullptr};
+  auto loaded = Settings::load(table, sources);
+  if (const auto* problems = std::get_if<std::vector<Error>>(&loaded)) {
+    return usage_problems(*problems);
+  }
+  const Settings& settings = std::get<Settings>(loaded);
+  auto config = worker_config(settings);
+  if (const auto* problems = std::get_if<std::vector<Error>>(&config)) {
+    return usage_problems(*problems);
+  }
+  const WorkerConfig& checked = std::get<WorkerConfig>(config);
+  const Result<TlsContext> tls = TlsContext::for_client({.ca_files = checked.ca_files});
+  if (!tls.ok()) {
+    return usage_problem("--cacert-file: " + tls.error().sentence());
+  }
+  return run_worker(
+      checked, tls.value(), settings.redacted_text(), redacted_command_line(table, flags));
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& words) {
+  const std::string command = words.empty() ? "" : words.front();
+  if (command.empty() || command.starts_with('-')) {
+    const bool version = command == "--version";
+    if (version) {
+      print(version_text());
+    }
+    return version ? 0 : run(words);
+  }
+  const std::vector<std::string> rest(words.begin() + 1, words.end());
+  if (command == "run") {
+    return run(rest);
+  }
+  if (command == "version") {
+    print(version_text());
+    return 0;
+  }
+  if (command == "completion") {
+    return print_completion(rest);
+  }
+  if (command == "help") {
+    print(usage_text());
+    if (!rest.empty() && rest.front() == "run") {
+      print("\nFlags:\n" + help_text(worker_flag_table()));
+    }
+    return 0;
+  }
+  if (command == "legacy") {
+    return usage_problem(
+        "legacy: not supported yet; use run with the flags of `sc-worker help run`");
+  }
+  const std::optional<std::string> meant =
+      closest_match(command, {"run", "version", "completion", "help"});
+  return usage_problem("no command \"" + command + "\"" +
+                       (meant ? "; did you mean \"" + *meant + "\"?" : "; see sc-worker help"));
+}
+
+}  // namespace scpool::worker
