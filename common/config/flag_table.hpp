@@ -25,8 +25,11 @@ struct SettingSpec {
   std::string default_text;          // as it would be written; empty: none
   std::string help;                  // one sentence
   std::vector<std::string> choices;  // with Choice
-  std::string environment;           // empty: prefix + name in upper case, '-' and '.' as '_'
-  std::string not_supported;         // not empty: given at all, it is refused with this sentence
+  // Empty: the table's prefix and the name in upper case, '-' and '.' as '_'; with an empty prefix
+  // there is no variable.
+  std::string environment;
+  // Not empty: given at all, it is refused: "--pac is NOT_SUPPORTED".
+  std::string not_supported;
 };
 
 class FlagTable {

@@ -68,6 +68,7 @@ class Settings {
   std::string redacted_text() const;
 
  private:
+  friend class SettingsLoader;
   struct Entry {
     std::vector<std::string> values;
     SettingOrigin origin;

@@ -1,0 +1,132 @@
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+
+#include "common/config/file_formats.hpp"
+
+namespace scpool {
+namespace {
+
+class YamlFlattener {
+ public:
+  explicit YamlFlattener(const std::string& path) : path_(path) {}
+
+  Result<void> add(const YAML::Node& node, const std::string& key, int depth);
+  std::vector<FileEntry> entries;
+
+ private:
+  Result<void> add_map(const YAML::Node& map, const std::string& prefix, int depth);
+  Result<void> add_list(const YAML::Node& list, const std::string& key, int depth);
+  Result<void> push(FileEntry entry);
+  Error problem(const YAML::Node& node, const std::string& sentence) const;
+
+  const std::string& path_;
+};
+
+int line_of(const YAML::Node& node) {
+  return node.Mark().line + 1;
+}
+
+// Quoted scalars have the tag "!"; plain ones are texts when they are neither number nor boolean.
+bool is_text(const YAML::Node& scalar) {
+  constexpr std::array<std::string_view, 6> kTruths = {
+      "true", "True", "TRUE", "false", "False", "FALSE"};
+  const std::string& text = scalar.Scalar();
+  if (scalar.Tag() == "!" || std::find(kTruths.begin(), kTruths.end(), text) != kTruths.end()) {
+    return scalar.Tag() == "!";
+  }
+  return text.find_first_not_of("0123456789.-+") != std::string::npos ||
+         text.find_first_of("0123456789") == std::string::npos;
+}
+
+Error YamlFlattener::problem(const YAML::Node& node, const std::string& sentence) const {
+  return {ErrorKind::Invalid, path_ + ":" + std::to_string(line_of(node)) + ": " + sentence};
+}
+
+Result<void> YamlFlattener::push(FileEntry entry) {
+  entries.push_back(std::move(entry));
+  if (entries.size() > kMaxConfigEntries) {
+    return Error(ErrorKind::Invalid, path_ + ": too many keys");
+  }
+  return {};
+}
+
+Result<void> YamlFlattener::add_map(const YAML::Node& map, const std::string& prefix, int depth) {
+  for (const auto& member : map) {
+    if (!member.first.IsScalar()) {
+      return problem(member.first, "a key must be a single word");
+    }
+    const std::string& name = member.first.Scalar();
+    const std::string key = prefix.empty() ? name : prefix + "." + name;
+    if (auto added = add(member.second, key, depth + 1); !added) {
+      return added;
+    }
+  }
+  return {};
+}
+
+Result<void> YamlFlattener::add_list(const YAML::Node& list, const std::string& key, int depth) {
+  const bool nested = std::any_of(list.begin(), list.end(), [](const YAML::Node& element) {
+    return element.IsMap() || element.IsSequence();
+  });
+  if (nested) {
+    std::size_t index = 0;
+    for (const YAML::Node& element : list) {
+      if (auto added = add(element, key + "[" + std::to_string(index++) + "]", depth + 1); !added) {
+        return added;
+      }
+    }
+    return {};
+  }
+  FileEntry entry{key, {}, true, true, line_of(list)};
+  for (const YAML::Node& element : list) {
+    if (element.IsScalar()) {
+      entry.values.push_back(element.Scalar());
+      entry.is_text = entry.is_text && is_text(element);
+    }
+  }
+  return push(std::move(entry));
+}
+
+Result<void> YamlFlattener::add(const YAML::Node& node, const std::string& key, int depth) {
+  if (depth > kMaxConfigDepth) {
+    return problem(node, "too deeply nested");
+  }
+  if (node.IsMap()) {
+    return add_map(node, key, depth);
+  }
+  if (key.empty() && !node.IsNull()) {
+    return problem(node, "expected 'key: value' lines");
+  }
+  if (node.IsSequence()) {
+    return add_list(node, key, depth);
+  }
+  if (node.IsScalar()) {
+    return push({key, {node.Scalar()}, false, is_text(node), line_of(node)});
+  }
+  return {};  // "key:" without a value is a key that is not given
+}
+
+}  // namespace
+
+Result<std::vector<FileEntry>> parse_yaml(const std::string& path, std::string_view text) {
+  YamlFlattener flattener(path);
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      return Error(ErrorKind::Invalid, path + ": more than one YAML document");
+    }
+    if (!documents.empty()) {
+      if (auto added = flattener.add(documents.front(), "", 0); !added) {
+        return added.error();
+      }
+    }
+  } catch (const YAML::Exception& exception) {
+    return Error(ErrorKind::Invalid,
+                 path + ":" + std::to_string(exception.mark.line + 1) + ": " + exception.msg);
+  }
+  return std::move(flattener.entries);
+}
+
+}  // namespace scpool
