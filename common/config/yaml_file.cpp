@@ -113,7 +113,9 @@ Result<void> YamlFlattener::add(const YAML::Node& node, const std::string& key, 
 Result<std::vector<FileEntry>> parse_yaml(const std::string& path, std::string_view text) {
   YamlFlattener flattener(path);
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    // yaml-cpp closes an open quote at the end of the text by itself; the end marker makes it an
+    // error, "illegal document indicator in scalar".
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text) + "\n...\n");
     if (documents.size() > 1) {
       return Error(ErrorKind::Invalid, path + ": more than one YAML document");
     }
@@ -123,8 +125,10 @@ Result<std::vector<FileEntry>> parse_yaml(const std::string& path, std::string_v
       }
     }
   } catch (const YAML::Exception& exception) {
+    const bool open_quote = exception.msg == YAML::ErrorMsg::DOC_IN_SCALAR;
     return Error(ErrorKind::Invalid,
-                 path + ":" + std::to_string(exception.mark.line + 1) + ": " + exception.msg);
+                 path + ":" + std::to_string(exception.mark.line + 1) + ": " +
+                     (open_quote ? "a quote is opened before here and not closed" : exception.msg));
   }
   return std::move(flattener.entries);
 }
