@@ -44,8 +44,7 @@ class PoolController {
   bool finished() const;  // FinishShutdown was said
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<class PoolState> state_;
 };
 
 }  // namespace scpool::supervisor

@@ -22,6 +22,7 @@ struct WorkerRecord {
   Instant retire_at = kNever;  // its turn by age
   ConfigHash config;
   TunnelId tunnel;
+  bool restart_wished = false;  // older than a restart that was asked for
 };
 
 struct SlotRecord {
