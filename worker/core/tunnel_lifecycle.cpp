@@ -48,6 +48,9 @@ TunnelLifecycle::TunnelLifecycle(const LifecycleRule& rule, std::string user, Ra
     : rule_(rule), user_(std::move(user)), random_(random) {}
 
 LifecycleActions TunnelLifecycle::begin(Instant now) {
+  if (state_ != LifecycleState::Idle) {
+    return {};
+  }
   state_ = LifecycleState::CheckingUpdates;
   patience_end_ = now + rule_.start_patience;
   return ask(Call::Updates);

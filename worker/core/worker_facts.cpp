@@ -4,10 +4,6 @@
 
 #include "common/base/text.hpp"
 
-#ifndef SCPOOL_COMMIT
-#define SCPOOL_COMMIT "unknown"
-#endif
-
 namespace scpool::worker {
 
 namespace {
@@ -104,6 +100,7 @@ std::string ready_file_json(const WorkerFacts& facts) {
 
 std::string version_json() {
   return text_of(Json{{"version", SCPOOL_VERSION},
+                      {"time", SCPOOL_COMMIT_TIME},
                       {"commit", SCPOOL_COMMIT},
                       {"arch", kArchitecture},
                       {"os", "linux"},
@@ -113,6 +110,7 @@ std::string version_json() {
 std::string version_text() {
   std::string text;
   text += "Version: " SCPOOL_VERSION "\n";
+  text += "Commit time: " SCPOOL_COMMIT_TIME "\n";
   text += "Git commit: " SCPOOL_COMMIT "\n";
   text += std::string("Arch: ") + kArchitecture + "\n";
   text += "OS: linux\n";
