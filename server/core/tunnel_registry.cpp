@@ -131,6 +131,7 @@ void TunnelRegistry::restore(TunnelState state, Moment moment) {
       break;
   }
   tunnel.state.is_ready = false;
+  changes_.changed.push_back(tunnel.state.id);  // its place in the order is new
   by_id_.emplace(tunnel.state.id.value, tunnel.sequence);
   tunnels_.emplace(tunnel.sequence, std::move(tunnel));
 }

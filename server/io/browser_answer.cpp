@@ -1,0 +1,163 @@
+#include "server/io/browser_answer.hpp"
+
+#include <array>
+#include <utility>
+
+#include "common/base/text.hpp"
+#include "common/http/body_framing.hpp"
+#include "common/http/field_rules.hpp"
+
+namespace scpool::server {
+
+namespace {
+
+constexpr int kContinue = 100;
+constexpr int kSwitching = 101;
+constexpr int kNoContent = 204;
+constexpr int kNotModified = 304;
+
+}  // namespace
+
+void BrowserAnswer::informational(ResponseHead head) {
+  if (request_.minor_version == 0 || head.status == kSwitching || head_sent() ||
+      (head.status == kContinue && continue_sent_)) {
+    return;
+  }
+  continue_sent_ = continue_sent_ || head.status == kContinue;
+  head.minor_version = 1;
+  head.reason = reason_phrase(head.status);
+  std::string text;
+  write_head(head, text);
+  browser_.write(text);
+}
+
+void BrowserAnswer::head(ResponseHead head, bool keep_alive) {
+  head.minor_version = 1;
+  const bool success = head.status >= 200 && head.status < 300;
+  if (success && request_.kind == IngressKind::Connect) {
+    framing_ = Framing::Raw;
+    head.fields.remove("content-length");
+  } else if (success && request_.kind == IngressKind::WebSocket) {
+    framing_ = Framing::Raw;
+    head.status = kSwitching;
+    head.fields.remove("content-length");
+    head.fields.add("Connection", "Upgrade");
+    head.fields.add("Upgrade", "websocket");
+    head.fields.add("Sec-WebSocket-Accept", websocket_accept(request_.websocket_key));
+  } else {
+    choose_framing(head);
+    keeps_connection_ = keep_alive && request_.keep_alive && framing_ != Framing::UntilClose &&
+                        request_.kind == IngressKind::Exchange;
+    if (!keeps_connection_) {
+      head.fields.add("Connection", "close");
+    }
+  }
+  head.reason = reason_phrase(head.status);
+  status_ = head.status;
+  std::string text;
+  write_head(head, text);
+  browser_.write(text);
+}
+
+void BrowserAnswer::choose_framing(ResponseHead& head) {
+  const auto length = head.fields.find("content-length");
+  if (request_.method == "HEAD" || head.status == kNoContent || head.status == kNotModified) {
+    framing_ = Framing::None;
+    if (head.status == kNoContent) {
+      head.fields.remove("content-length");
+    }
+    return;
+  }
+  if (const auto number = length ? parse_number(*length) : std::nullopt) {
+    framing_ = Framing::Length;
+    remaining_ = number;
+  } else if (request_.minor_version == 0) {
+    framing_ = Framing::UntilClose;
+  } else {
+    framing_ = Framing::Chunked;
+    head.fields.add("Transfer-Encoding", "chunked");
+  }
+}
+
+BrowserAnswer::BodyVerdict BrowserAnswer::body(ByteView bytes) {
+  if (bytes.empty()) {
+    return BodyVerdict::Fine;
+  }
+  body_bytes_ += bytes.size();
+  switch (framing_) {
+    case Framing::None:
+      return BodyVerdict::TooLong;
+    case Framing::Length:
+      if (bytes.size() > *remaining_) {
+        return BodyVerdict::TooLong;
+      }
+      *remaining_ -= bytes.size();
+      browser_.write(bytes);
+      break;
+    case Framing::Chunked: {
+      std::string start;
+      append_chunk_start(bytes.size(), start);
+      std::string end;
+      append_chunk_end(end);
+      const std::array<ByteView, 3> parts = {as_bytes(start), bytes, as_bytes(end)};
+      browser_.write_parts(parts);
+      break;
+    }
+    case Framing::UntilClose:
+    case Framing::Raw:
+      browser_.write(bytes);
+      break;
+  }
+  return BodyVerdict::Fine;
+}
+
+bool BrowserAnswer::end(const Fields& trailers) {
+  if (framing_ == Framing::Length && *remaining_ != 0) {
+    keeps_connection_ = false;
+    return false;
+  }
+  if (framing_ == Framing::Chunked) {
+    std::string text;
+    append_last_chunk(trailers, text);
+    browser_.write(text);
+  }
+  return true;
+}
+
+void BrowserAnswer::whole(ResponseHead head, const std::string& body) {
+  keeps_connection_ = false;
+  head.minor_version = 1;
+  head.fields.set("Content-Length", std::to_string(body.size()));
+  head.fields.set("Connection", "close");
+  head.fields.add("X-Request-Id", request_.request_id);
+  status_ = head.status;
+  std::string text;
+  write_head(head, text);
+  if (request_.method != "HEAD") {
+    text += body;
+  }
+  browser_.write(text);
+}
+
+void BrowserAnswer::error(const std::string& node, const ProxyError& error) {
+  ErrorAnswer answer = error_answer(node, error, request_.accept);
+  whole(std::move(answer.head), answer.body);
+}
+
+void BrowserAnswer::refusal(const std::string& node,
+                            const IngressRefusal& refusal,
+                            const Fields& more) {
+  ResponseHead head;
+  head.status = refusal.status;
+  head.reason = reason_phrase(refusal.status);
+  head.fields.add("Content-Type", "text/plain; charset=utf-8");
+  if (!refusal.error_type.empty()) {
+    head.fields.add("Proxy-Status", node + "; error=" + refusal.error_type);
+  }
+  for (const Field& field : more) {
+    head.fields.add(field.name, field.value);
+  }
+  whole(std::move(head), refusal.sentence + "\n");
+}
+
+}  // namespace scpool::server

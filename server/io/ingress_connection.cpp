@@ -1,0 +1,346 @@
+#include "server/io/ingress_connection.hpp"
+
+#include <utility>
+#include <variant>
+
+#include "common/http/field_rules.hpp"
+#include "server/core/ingress_credential.hpp"
+#include "server/io/rest_jobs.hpp"
+
+namespace scpool::server {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMaxPending = 64 * 1024;
+constexpr Duration kLinger = 2s;  // for a browser that still sends when its answer is complete
+
+}  // namespace
+
+IngressConnection::IngressConnection(ServerParts& parts,
+                                     const IngressConfig& config,
+                                     std::unique_ptr<Stream> stream,
+                                     IngressConnectionListener& listener)
+    : parts_(parts),
+      config_(config),
+      listener_(listener),
+      stream_(std::move(stream)),
+      job_(parts.ledger),
+      timer_(parts.loop) {
+  const std::optional<Endpoint> peer = stream_->peer();
+  client_ = peer ? peer->address : std::string("unknown");
+  expect_request();
+  stream_->set_listener(this);
+}
+
+IngressConnection::~IngressConnection() = default;
+
+void IngressConnection::expect_request() {
+  state_ = State::Reading;
+  parser_ = HeadParser(HeadParser::Kind::Request);
+  watch_idle(0);
+}
+
+// A browser that still takes in the last answer, however slowly, is not idle.
+void IngressConnection::watch_idle(std::size_t queued_before) {
+  timer_.start(limits::kKeepAliveIdle, [this, queued_before] {
+    const std::size_t queued = stream_->queued();
+    if (queued == 0 || queued == queued_before) {
+      over();
+    } else {
+      watch_idle(queued);
+    }
+  });
+}
+
+void IngressConnection::on_bytes(ByteView bytes) {
+  if (state_ == State::Lingering || state_ == State::Over) {
+    return;
+  }
+  if (pending_.empty()) {
+    pumping_ = true;
+    const std::size_t used = feed(bytes);
+    pumping_ = false;
+    bytes = bytes.subspan(used);
+  }
+  if (state_ == State::Reading || state_ == State::Exchanging) {
+    pending_.append(bytes);
+    pump();
+  }
+}
+
+// Bytes that were kept back, as long as anybody takes them.
+void IngressConnection::pump() {
+  if (pumping_) {
+    return;
+  }
+  pumping_ = true;
+  settle_exchange();
+  while (!pending_.empty() && (state_ == State::Reading || state_ == State::Exchanging)) {
+    const std::size_t used = feed(pending_.front());
+    if (used == 0) {
+      break;
+    }
+    pending_.drop(used);
+  }
+  if (browser_ended_ && state_ == State::Reading) {
+    over();
+  } else if (browser_ended_ && state_ == State::Exchanging) {
+    tell_end();
+    settle_exchange();
+  }
+  pumping_ = false;
+  adjust_reading();
+}
+
+std::size_t IngressConnection::feed(ByteView bytes) {
+  std::size_t used = 0;
+  while (used < bytes.size() && (state_ == State::Reading || state_ == State::Exchanging)) {
+    const State before = state_;
+    const std::size_t count = step(bytes.subspan(used));
+    used += count;
+    settle_exchange();
+    if (count == 0 && state_ == before) {
+      break;
+    }
+  }
+  return used;
+}
+
+std::size_t IngressConnection::step(ByteView bytes) {
+  if (state_ == State::Exchanging) {
+    return exchange_->took_whole_request() ? 0 : exchange_->receive(bytes);
+  }
+  const bool first = !parser_.started();
+  const std::size_t used = parser_.receive(bytes);
+  if (first && parser_.started()) {
+    timer_.start(limits::kHeadTimeout, [this] {
+      refuse({408, "", "the request head took too long"}, Fields{}, "GET");
+    });
+  }
+  if (parser_.state() == HeadParser::State::Refused) {
+    const HeadProblem& problem = parser_.problem();
+    refuse({problem.status, "http_request_error", problem.sentence}, Fields{}, "GET");
+  } else if (parser_.state() == HeadParser::State::Done) {
+    begin_request(std::move(parser_.request()));
+  }
+  return used;
+}
+
+void IngressConnection::begin_request(RequestHead head) {
+  timer_.cancel();
+  const std::string method = head.method;
+  Fields more;
+  if (const auto refusal = admit(head, more)) {
+    refuse(*refusal, more, method);
+    return;
+  }
+  std::variant<IngressRequest, IngressRefusal> read =
+      read_ingress_request(std::move(head), parts_.node);
+  if (const auto* refusal = std::get_if<IngressRefusal>(&read)) {
+    refuse(*refusal, Fields{}, method);
+    return;
+  }
+  auto& request = std::get<IngressRequest>(read);
+  if (draining_) {
+    request.keep_alive = false;
+  }
+  if (request.kind == IngressKind::LocalOptions) {
+    answer_options(request);
+    return;
+  }
+  state_ = State::Exchanging;
+  exchange_ =
+      std::make_unique<IngressExchange>(parts_, job_, *stream_, std::move(request), client_, *this);
+  exchange_->start();
+}
+
+// Who asks, and for which tunnel; sets the connection's job.
+std::optional<IngressRefusal> IngressConnection::admit(const RequestHead& head, Fields& more) {
+  if (!config_.asks_for_credentials()) {
+    job_.use({{config_.account, config_.tunnel_name, client_}, std::nullopt});
+    return std::nullopt;
+  }
+  const std::optional<IngressCredential> credential = read_ingress_credential(head.fields);
+  bool right = false;
+  if (credential && credential->one_job) {
+    const Job* job = parts_.ledger.jobs().find(*credential->one_job);
+    right = job != nullptr && job->kind == JobKind::Explicit &&
+            job_credential_hash(job->id, credential->key.reveal()) == job->credential_hash;
+    if (right) {
+      job_.use({{}, credential->one_job});
+    }
+  } else if (credential &&
+             parts_.ledger.login_is_right(credential->user, credential->key.reveal())) {
+    right = true;
+    const std::string& label = credential->label.empty() ? client_ : credential->label;
+    job_.use({{credential->user, credential->tunnel_name, label}, std::nullopt});
+  }
+  if (right) {
+    return std::nullopt;
+  }
+  const bool tried = head.fields.contains("proxy-authorization");
+  if (tried) {
+    parts_.metrics.authentication_failed("ingress");
+    if (parts_.ledger.admission().judge_login(false, client_, parts_.loop.now()) ==
+        LoginVerdict::TooManyFailures) {
+      more.add("Retry-After", "6");
+      return IngressRefusal{
+          429, "http_request_denied", "too many wrong credentials from this address"};
+    }
+  }
+  more.add("Proxy-Authenticate", "Basic realm=\"sc-server\", charset=\"UTF-8\"");
+  return IngressRefusal{407,
+                        "http_request_denied",
+                        tried ? "these proxy credentials are wrong, or their job has ended"
+                              : "proxy credentials are needed: user[;tunnel=NAME][;job=LABEL]"};
+}
+
+void IngressConnection::answer_options(const IngressRequest& request) {
+  ResponseHead head;
+  head.status = 200;
+  head.reason = reason_phrase(head.status);
+  head.fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT");
+  head.fields.add("Content-Length", "0");
+  head.fields.add("Connection", "close");
+  head.fields.add("X-Request-Id", request.request_id);
+  std::string text;
+  write_head(head, text);
+  stream_->write(text);
+  linger();
+}
+
+void IngressConnection::refuse(const IngressRefusal& refusal,
+                               const Fields& more,
+                               const std::string& method) {
+  IngressRequest request;
+  request.method = method;
+  request.request_id = random_hex(16);
+  parts_.metrics.request_started();
+  BrowserAnswer(*stream_, request).refusal(parts_.node, refusal, more);
+  parts_.metrics.request_ended(method, refusal.status, Duration::zero());
+  parts_.log.debug(
+      "ingress",
+      "refused",
+      {{"client", client_}, {"status", std::to_string(refusal.status)}, {"why", refusal.sentence}});
+  linger();
+}
+
+// Sends the rest and a FIN, then waits for the browser's: closing at once would make the kernel
+// answer with a RST, which can take the answer away from the browser (RFC 9112 section 9.6).
+void IngressConnection::linger() {
+  state_ = State::Lingering;
+  pending_.clear();
+  stream_->end();
+  if (std::exchange(paused_, false)) {
+    stream_->resume_reading();
+  }
+  watch_idle(0);
+  stream_->when_sent([this] {
+    if (browser_ended_) {
+      over();
+    } else {
+      timer_.start(kLinger, [this] { over(); });
+    }
+  });
+}
+
+void IngressConnection::on_exchange_over(ExchangeEnd end) {
+  exchange_end_ = end;
+  pump();
+}
+
+void IngressConnection::on_exchange_wants_bytes() {
+  pump();
+}
+
+void IngressConnection::settle_exchange() {
+  if (!exchange_end_ || state_ != State::Exchanging) {
+    return;
+  }
+  const ExchangeEnd end = *std::exchange(exchange_end_, std::nullopt);
+  parts_.loop.retire(std::move(exchange_));
+  switch (end) {
+    case ExchangeEnd::KeepAlive:
+      if (draining_) {
+        linger();
+      } else {
+        expect_request();
+      }
+      break;
+    case ExchangeEnd::Close:
+      linger();
+      break;
+    case ExchangeEnd::Cut:
+      // RST: nobody may take what came for a whole answer.
+      stream_->reset();
+      over();
+      break;
+  }
+}
+
+void IngressConnection::on_end() {
+  browser_ended_ = true;
+  switch (state_) {
+    case State::Reading:
+      over();
+      break;
+    case State::Exchanging:
+      pump();
+      break;
+    case State::Lingering:
+      stream_->when_sent([this] { over(); });
+      break;
+    case State::Over:
+      break;
+  }
+}
+
+// Once everything before it has been taken.
+void IngressConnection::tell_end() {
+  if (!end_told_ && (pending_.empty() || exchange_->took_whole_request())) {
+    end_told_ = true;
+    exchange_->receive_end();
+  }
+}
+
+void IngressConnection::on_drained() {
+  if (exchange_ && state_ == State::Exchanging) {
+    exchange_->browser_drained();
+  }
+}
+
+void IngressConnection::on_failed(const Error& /*error*/) {
+  over();
+}
+
+void IngressConnection::adjust_reading() {
+  if (state_ != State::Reading && state_ != State::Exchanging) {
+    return;
+  }
+  const bool full = pending_.size() >= kMaxPending;
+  if (full != paused_) {
+    paused_ = full;
+    full ? stream_->pause_reading() : stream_->resume_reading();
+  }
+}
+
+void IngressConnection::drain() {
+  draining_ = true;
+  if (state_ == State::Reading && !parser_.started()) {
+    linger();
+  }
+}
+
+void IngressConnection::over() {
+  if (state_ == State::Over) {
+    return;
+  }
+  state_ = State::Over;
+  timer_.cancel();
+  parts_.loop.retire(std::move(exchange_));
+  listener_.on_ingress_over(*this);
+}
+
+}  // namespace scpool::server

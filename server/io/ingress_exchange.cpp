@@ -1,0 +1,377 @@
+#include "server/io/ingress_exchange.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/http/field_rules.hpp"
+
+namespace scpool::server {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kLookAgain = 100ms;  // while waiting: a job may be allowed to move by then
+
+FailurePoint failure_of(H2Code code) {
+  return code == H2Code::RefusedStream ? FailurePoint::Refused : FailurePoint::Lost;
+}
+
+}  // namespace
+
+IngressExchange::IngressExchange(ServerParts& parts,
+                                 IngressJob& job,
+                                 Stream& browser,
+                                 IngressRequest request,
+                                 std::string client,
+                                 ExchangeListener& listener)
+    : parts_(parts),
+      job_(job),
+      browser_(browser),
+      request_(std::move(request)),
+      client_(std::move(client)),
+      listener_(listener),
+      answer_(browser, request_),
+      upload_(request_),
+      timer_(parts.loop),
+      started_(parts.loop.now()) {
+  parts_.metrics.request_started();
+}
+
+IngressExchange::~IngressExchange() {
+  parts_.roster.stop_waiting(*this);
+  leave_stream(H2Code::Cancel);
+  if (phase_ != Phase::Over) {
+    parts_.metrics.request_ended(request_.method, answer_.status(), parts_.loop.now() - started_);
+  }
+}
+
+void IngressExchange::start() {
+  attempt();
+}
+
+void IngressExchange::attempt() {
+  Result<TunnelId> tunnel = job_.tunnel();
+  if (!tunnel) {
+    wait_for_connection(tunnel.error());
+    return;
+  }
+  if (mate_) {
+    tunnel = *mate_;
+  }
+  if (tunnel_ != tunnel.value()) {
+    tunnel_ = tunnel.value();
+    parts_.ledger.retries().request_started(tunnel_, parts_.loop.now());
+  }
+  TunnelConnection* connection = parts_.roster.choose(tunnel_, failed_on_);
+  if (connection == nullptr && failed_on_ != nullptr && !mate_) {
+    // No other connection of it: a pool mate, else the same one again.
+    mate_ = job_.mate();
+    connection = parts_.roster.choose(mate_.value_or(tunnel_), nullptr);
+    tunnel_ = mate_.value_or(tunnel_);
+  }
+  if (connection == nullptr) {
+    wait_for_connection(
+        Error(ErrorKind::Unreachable, "the tunnel has no free connection right now"));
+    return;
+  }
+  open_on(tunnel_, *connection);
+}
+
+void IngressExchange::open_on(const TunnelId& tunnel, TunnelConnection& connection) {
+  const bool no_body = upload_.nothing_to_send();
+  Result<StreamId> stream = connection.link().open(request_.h2, no_body, *this);
+  if (!stream) {
+    wait_for_connection(stream.error());
+    return;
+  }
+  if (retries_ > 0) {
+    parts_.metrics.retried(retry_reason_, "sent");
+  }
+  tunnel_ = tunnel;
+  connection_ = &connection;
+  stream_ = stream.value();
+  phase_ = Phase::Sent;
+  timer_.cancel();
+  parts_.metrics.stream_waited(parts_.loop.now() - started_);
+  if (request_.expects_continue && !upload_.started() && !upload_.ended()) {
+    timer_.start(limits::kExpectContinueFallback, [this] {
+      ResponseHead go_on;
+      go_on.status = 100;
+      answer_.informational(std::move(go_on));
+    });
+  }
+  if (!no_body) {
+    upload_.replay(target());
+  }
+  listener_.on_exchange_wants_bytes();
+}
+
+void IngressExchange::wait_for_connection(const Error& why) {
+  const Instant deadline = started_ + parts_.config.request_wait;
+  if (why.kind() == ErrorKind::NotFound || why.kind() == ErrorKind::Exhausted ||
+      parts_.loop.now() >= deadline) {
+    const bool overloaded = why.kind() == ErrorKind::Exhausted;
+    fail(overloaded ? ProxyErrorReason::Overloaded : ProxyErrorReason::NoTunnel, why.sentence());
+    return;
+  }
+  phase_ = Phase::Waiting;
+  parts_.roster.wait(*this);
+  const Duration left = deadline - parts_.loop.now();
+  timer_.start(std::min(kLookAgain, left), [this] {
+    parts_.roster.stop_waiting(*this);
+    attempt();
+  });
+}
+
+void IngressExchange::on_connection_free() {
+  timer_.cancel();
+  attempt();
+}
+
+void IngressExchange::attempt_failed(FailurePoint point) {
+  FailedAttempt attempt_made;
+  attempt_made.method = request_.kind == IngressKind::WebSocket ? "CONNECT" : request_.method;
+  attempt_made.point = point;
+  attempt_made.response_started = answer_.head_sent();
+  attempt_made.body_replayable = upload_.replayable();
+  attempt_made.retries_done = retries_;
+  const RetryVerdict verdict =
+      parts_.ledger.retries().decide(tunnel_, attempt_made, parts_.loop.now());
+  if (verdict.decision == RetryDecision::GiveUp) {
+    parts_.metrics.retried(point == FailurePoint::Refused ? "refused" : "lost",
+                           to_text(verdict.refusal));
+    fail(point == FailurePoint::Refused ? ProxyErrorReason::Overloaded
+                                        : ProxyErrorReason::ConnectionTerminated,
+         point == FailurePoint::Refused ? "the tunnel's worker refused the request"
+                                        : "the tunnel connection ended before the site answered");
+    return;
+  }
+  ++retries_;
+  retry_reason_ = point == FailurePoint::Refused ? "refused" : "lost";
+  if (verdict.decision == RetryDecision::PoolMate && !mate_) {
+    mate_ = job_.mate();
+  }
+  attempt();
+}
+
+std::size_t IngressExchange::receive(ByteView bytes) {
+  // Nothing goes into a CONNECT or WebSocket before it stands (RFC 9110 section 9.3.6).
+  if (!stream_ || (request_.kind != IngressKind::Exchange && !answer_.is_raw())) {
+    return 0;
+  }
+  const std::size_t taken = upload_.receive(bytes, target());
+  if (upload_.started() && request_.expects_continue && phase_ == Phase::Sent) {
+    timer_.cancel();
+  }
+  if (response_ended_) {
+    watch_half_close();
+  }
+  if (upload_.refused()) {
+    upload_refused();
+  }
+  return taken;
+}
+
+void IngressExchange::upload_refused() {
+  leave_stream(H2Code::Cancel);
+  if (answer_.head_sent()) {
+    finish(ExchangeEnd::Cut);
+    return;
+  }
+  const HeadProblem& problem = upload_.problem();
+  answer_.refusal(parts_.node, {problem.status, "http_request_error", problem.sentence}, Fields{});
+  finish(ExchangeEnd::Close);
+}
+
+void IngressExchange::receive_end() {
+  browser_ended_ = true;
+  if (phase_ == Phase::Over) {
+    return;
+  }
+  if (answer_.is_raw()) {
+    if (stream_) {
+      upload_.end_raw(target());
+    }
+    if (response_ended_) {
+      leave_stream(H2Code::NoError);
+      finish(ExchangeEnd::Close);
+    } else {
+      watch_half_close();
+    }
+    return;
+  }
+  if (!upload_.ended()) {
+    leave_stream(H2Code::Cancel);
+    finish(ExchangeEnd::Cut);
+    return;
+  }
+  watch_half_close();
+}
+
+// A half-closed way stays open as long as something moves on it.
+void IngressExchange::watch_half_close() {
+  timer_.start(limits::kHalfCloseIdle, [this] {
+    leave_stream(H2Code::Cancel);
+    finish(ExchangeEnd::Cut);
+  });
+}
+
+void IngressExchange::on_head(Fields list) {
+  std::optional<ResponseHead> head = from_h2_response(list);
+  if (!head) {
+    leave_stream(H2Code::ProtocolError);
+    fail(ProxyErrorReason::HttpProtocolError, "the worker's answer is malformed");
+    return;
+  }
+  if (request_.expects_continue) {
+    timer_.cancel();
+  }
+  if (head->status < 200) {
+    answer_.informational(std::move(*head));
+    return;
+  }
+  answer_head(std::move(*head));
+}
+
+void IngressExchange::answer_head(ResponseHead head) {
+  phase_ = Phase::Answering;
+  upload_.forget_kept();
+  add_via(head.fields, "2", parts_.node);
+  // A browser that is still sending its body must not take the rest for a new request.
+  answer_.head(std::move(head), !browser_ended_);
+  if (answer_.is_raw()) {
+    listener_.on_exchange_wants_bytes();
+  }
+}
+
+void IngressExchange::on_body(ByteView bytes) {
+  held_ += bytes.size();
+  if (answer_.body(bytes) == BrowserAnswer::BodyVerdict::TooLong) {
+    if (request_.method == "HEAD" || answer_.status() == 204 || answer_.status() == 304) {
+      return;  // a body where none may be: dropped
+    }
+    leave_stream(H2Code::ProtocolError);
+    finish(ExchangeEnd::Cut);
+    return;
+  }
+  if (browser_ended_) {
+    watch_half_close();
+  }
+  release_credit();
+}
+
+// The worker gets credit for what the browser's socket has taken.
+void IngressExchange::release_credit() {
+  const std::size_t waiting = std::min(held_, browser_.queued());
+  const std::size_t gone = held_ - waiting;
+  if (gone > 0 && stream_) {
+    held_ = waiting;
+    connection_->link().consumed(*stream_, gone);
+  }
+}
+
+void IngressExchange::browser_drained() {
+  release_credit();
+}
+
+void IngressExchange::on_trailers(Fields trailers) {
+  response_trailers_ = from_h2_trailers(trailers);
+}
+
+void IngressExchange::on_end() {
+  if (phase_ != Phase::Answering) {
+    leave_stream(H2Code::ProtocolError);
+    attempt_failed(FailurePoint::Lost);
+    return;
+  }
+  response_ended_ = true;
+  if (answer_.is_raw()) {
+    if (upload_.ended()) {
+      leave_stream(H2Code::NoError);
+      finish(ExchangeEnd::Close);
+    } else {
+      browser_.end();
+      watch_half_close();
+    }
+    return;
+  }
+  const bool complete = answer_.end(response_trailers_);
+  const bool reusable = complete && upload_.ended() && answer_.keeps_connection();
+  leave_stream(upload_.ended() ? H2Code::NoError : H2Code::Cancel);
+  finish(!complete ? ExchangeEnd::Cut : reusable ? ExchangeEnd::KeepAlive : ExchangeEnd::Close);
+}
+
+void IngressExchange::on_send_space() {
+  listener_.on_exchange_wants_bytes();
+}
+
+void IngressExchange::on_stream_closed(H2Code code) {
+  failed_on_ = std::exchange(connection_, nullptr);
+  stream_.reset();
+  held_ = 0;
+  parts_.roster.stream_ended();
+  if (phase_ == Phase::Over) {
+    return;
+  }
+  if (phase_ == Phase::Sent) {
+    attempt_failed(failure_of(code));
+    return;
+  }
+  const bool both_ended = response_ended_ && upload_.ended();
+  finish(answer_.is_raw() && both_ended && code == H2Code::NoError ? ExchangeEnd::Close
+                                                                   : ExchangeEnd::Cut);
+}
+
+void IngressExchange::fail(ProxyErrorReason reason, std::string details) {
+  timer_.cancel();
+  if (answer_.head_sent()) {
+    finish(ExchangeEnd::Cut);
+    return;
+  }
+  const ProxyErrorOrigin origin =
+      reason == ProxyErrorReason::NoTunnel || reason == ProxyErrorReason::Overloaded
+          ? ProxyErrorOrigin::Server
+          : ProxyErrorOrigin::Worker;
+  parts_.metrics.error_generated(to_text(origin), to_text(reason));
+  answer_.error(parts_.node, {reason, origin, std::move(details)});
+  finish(ExchangeEnd::Close);
+}
+
+void IngressExchange::leave_stream(H2Code code) {
+  if (!stream_) {
+    return;
+  }
+  TunnelConnection* connection = std::exchange(connection_, nullptr);
+  const StreamId stream = *std::exchange(stream_, std::nullopt);
+  connection->link().forget(stream);
+  if (code != H2Code::NoError) {
+    connection->link().reset(stream, code);
+  }
+  parts_.roster.stream_ended();
+}
+
+void IngressExchange::finish(ExchangeEnd end) {
+  if (phase_ == Phase::Over) {
+    return;
+  }
+  phase_ = Phase::Over;
+  timer_.cancel();
+  parts_.roster.stop_waiting(*this);
+  const Duration took = parts_.loop.now() - started_;
+  parts_.metrics.request_ended(request_.method, answer_.status(), took);
+  parts_.log.debug("ingress",
+                   "request",
+                   {{"client", client_},
+                    {"method", request_.method},
+                    {"to", request_.destination},
+                    {"status", std::to_string(answer_.status())},
+                    {"bytes", std::to_string(answer_.body_bytes())},
+                    {"took", std::to_string(took / 1us) + "us"},
+                    {"tunnel", tunnel_.value},
+                    {"retries", std::to_string(retries_)},
+                    {"request", request_.request_id}});
+  listener_.on_exchange_over(end);
+}
+
+}  // namespace scpool::server

@@ -1,0 +1,60 @@
+#include "server/io/ingress_job.hpp"
+
+#include <utility>
+
+namespace scpool::server {
+
+void IngressJob::use(IngressGrant grant) {
+  if (grant == grant_) {
+    return;
+  }
+  release();
+  grant_ = std::move(grant);
+}
+
+void IngressJob::release() {
+  if (id_) {
+    ledger_.jobs().connection_closed(*id_, ledger_.moment());
+    id_.reset();
+  }
+}
+
+Result<JobId> IngressJob::bind() {
+  if (id_ && ledger_.jobs().find(*id_) != nullptr) {
+    return *id_;
+  }
+  id_.reset();
+  Result<JobId> found = Error(ErrorKind::NotFound, "the job has ended");
+  if (!grant_.one_job) {
+    found = ledger_.jobs().use_implicit(JobId{random_hex(16)}, grant_.address, ledger_.moment());
+  } else if (ledger_.jobs().find(*grant_.one_job) != nullptr) {
+    found = *grant_.one_job;
+  }
+  if (found) {
+    id_ = found.value();
+    ledger_.jobs().connection_opened(*id_);
+    ledger_.settle();
+  }
+  return found;
+}
+
+Result<TunnelId> IngressJob::tunnel() {
+  const Result<JobId> job = bind();
+  if (!job) {
+    return job.error();
+  }
+  Result<TunnelId> tunnel = ledger_.jobs().tunnel_for(job.value(), ledger_.moment());
+  ledger_.settle();
+  return tunnel;
+}
+
+std::optional<TunnelId> IngressJob::mate() {
+  if (!id_) {
+    return std::nullopt;
+  }
+  const std::optional<TunnelId> mate = ledger_.jobs().mate_of(*id_, ledger_.moment());
+  ledger_.settle();
+  return mate;
+}
+
+}  // namespace scpool::server

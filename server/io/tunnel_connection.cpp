@@ -1,0 +1,69 @@
+#include "server/io/tunnel_connection.hpp"
+
+#include <utility>
+
+namespace scpool::server {
+
+TunnelConnection::TunnelConnection(EventLoop& loop,
+                                   ConnectionIdentity identity,
+                                   UpgradedConnection upgraded,
+                                   const TunnelLinkSettings& settings,
+                                   TunnelConnectionListener& listener)
+    : identity_(std::move(identity)),
+      listener_(listener),
+      end_timer_(loop),
+      link_(loop, std::move(upgraded.stream), upgraded.already_read, settings, *this) {}
+
+PlacementCandidate TunnelConnection::candidate() const {
+  const TunnelLinkFigures figures = link_.figures();
+  PlacementCandidate candidate;
+  candidate.usable =
+      ready_ && !draining_ && !figures.suspect && !figures.draining && link_.can_open();
+  candidate.queued_bytes = figures.unsent_bytes + figures.held_bytes;
+  candidate.streams = figures.active_streams;
+  candidate.round_trip = figures.round_trip;
+  return candidate;
+}
+
+void TunnelConnection::end(const std::string& reason, Duration grace) {
+  link_.send_control(control::Delete{reason});
+  drain(reason, grace);
+}
+
+void TunnelConnection::drain(const std::string& reason, Duration grace) {
+  draining_ = true;
+  link_.drain(reason, grace);
+  close_after(grace);
+}
+
+// The worker closes by itself when its last stream is done; this is for one that does not.
+void TunnelConnection::close_after(Duration grace) {
+  end_timer_.start(grace, [this] {
+    link_.close(H2Code::NoError);
+    listener_.on_connection_over(*this, Error(ErrorKind::Closed, "ended by this server"));
+  });
+}
+
+void TunnelConnection::on_link_ready() {
+  ready_ = true;
+  listener_.on_connection_ready(*this);
+}
+
+void TunnelConnection::on_request(StreamId stream, Fields /*head*/) {
+  link_.reset(stream, H2Code::RefusedStream);  // a worker asks nothing
+}
+
+void TunnelConnection::on_control(const ControlMessage& message) {
+  if (std::holds_alternative<control::Drain>(message)) {
+    draining_ = true;
+    listener_.on_connection_draining(*this);
+  }
+}
+
+void TunnelConnection::on_suspect(bool /*suspect*/) {}
+
+void TunnelConnection::on_link_closed(const Error& error) {
+  listener_.on_connection_over(*this, error);
+}
+
+}  // namespace scpool::server

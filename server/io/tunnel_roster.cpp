@@ -1,0 +1,188 @@
+#include "server/io/tunnel_roster.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/check.hpp"
+
+namespace scpool::server {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// What the streams of a tunnel that was ended still get: their last bytes, not more.
+constexpr Duration kEndGrace = 2s;
+
+bool same_place(const ConnectionIdentity& left, const ConnectionIdentity& right) {
+  return left.instance == right.instance && left.index == right.index;
+}
+
+}  // namespace
+
+TunnelRoster::TunnelRoster(
+    EventLoop& loop, Log& log, Ledger& ledger, Metrics& metrics, Random random)
+    : loop_(loop), log_(log), ledger_(ledger), metrics_(metrics), random_(random) {}
+
+TunnelRoster::~TunnelRoster() = default;
+
+TunnelRoster::Admission TunnelRoster::admits(const ConnectionIdentity& identity) const {
+  const auto found = tunnels_.find(identity.tunnel.value);
+  if (found == tunnels_.end()) {
+    return Admission::Welcome;
+  }
+  std::size_t others = 0;
+  for (const auto& connection : found->second) {
+    if (!same_place(connection->identity(), identity)) {
+      ++others;
+    } else if (connection->identity().epoch >= identity.epoch) {
+      return Admission::Superseded;
+    }
+  }
+  return others < limits::kMaxTunnelConnections ? Admission::Welcome : Admission::Full;
+}
+
+void TunnelRoster::add(ConnectionIdentity identity,
+                       UpgradedConnection upgraded,
+                       const TunnelLinkSettings& settings) {
+  for (TunnelConnection* old : pointers(&identity.tunnel)) {
+    if (same_place(old->identity(), identity)) {
+      old->link().close(H2Code::NoError);
+      on_connection_over(*old, Error(ErrorKind::Closed, "replaced by a newer connection"));
+    }
+  }
+  const std::string tunnel = identity.tunnel.value;
+  tunnels_[tunnel].push_back(std::make_unique<TunnelConnection>(
+      loop_, std::move(identity), std::move(upgraded), settings, *this));
+}
+
+TunnelConnection* TunnelRoster::choose(const TunnelId& tunnel, const TunnelConnection* besides) {
+  const auto found = tunnels_.find(tunnel.value);
+  if (found == tunnels_.end()) {
+    return nullptr;
+  }
+  std::vector<PlacementCandidate> candidates;
+  candidates.reserve(found->second.size());
+  for (const auto& connection : found->second) {
+    candidates.push_back(connection->candidate());
+    candidates.back().usable = candidates.back().usable && connection.get() != besides;
+  }
+  const std::optional<std::size_t> chosen = place_stream(candidates, random_);
+  return chosen ? found->second[*chosen].get() : nullptr;
+}
+
+void TunnelRoster::end_tunnel(const TunnelId& tunnel, const std::string& reason) {
+  for (TunnelConnection* connection : pointers(&tunnel)) {
+    connection->end(reason, kEndGrace);
+  }
+}
+
+// A copy: a connection may be over while it is told something.
+std::vector<TunnelConnection*> TunnelRoster::pointers(const TunnelId* only) const {
+  std::vector<TunnelConnection*> result;
+  for (const auto& [tunnel, connections] : tunnels_) {
+    for (const auto& connection : connections) {
+      if (only == nullptr || tunnel == only->value) {
+        result.push_back(connection.get());
+      }
+    }
+  }
+  return result;
+}
+
+void TunnelRoster::drain_all(const std::string& reason, Duration grace) {
+  for (TunnelConnection* connection : pointers(nullptr)) {
+    connection->drain(reason, grace);
+  }
+}
+
+void TunnelRoster::on_connection_ready(TunnelConnection& connection) {
+  const ConnectionIdentity& identity = connection.identity();
+  log_.info("tunnels",
+            "connection ready",
+            {{"id", identity.tunnel.value},
+             {"conn", std::to_string(identity.index)},
+             {"peer", identity.peer}});
+  counted_.insert(&connection);
+  ledger_.tunnels().connection_ready(identity.tunnel, ledger_.moment());
+  ledger_.settle();
+  wake_waiters();
+}
+
+void TunnelRoster::on_connection_draining(TunnelConnection& connection) {
+  lost(connection);
+}
+
+void TunnelRoster::lost(TunnelConnection& connection) {
+  if (counted_.erase(&connection) == 0) {
+    return;
+  }
+  ledger_.tunnels().connection_lost(connection.identity().tunnel, ledger_.moment());
+  ledger_.settle();
+}
+
+void TunnelRoster::on_connection_over(TunnelConnection& connection, const Error& error) {
+  const ConnectionIdentity identity = connection.identity();
+  const TunnelLinkFigures figures = connection.figures();
+  metrics_.connection_bytes(figures.sent_bytes, figures.received_bytes);
+  metrics_.connection_ended(to_text(error.kind()));
+  log_.info("tunnels",
+            "connection over",
+            {{"id", identity.tunnel.value},
+             {"conn", std::to_string(identity.index)},
+             {"why", error.sentence()}});
+  lost(connection);
+  const auto found = tunnels_.find(identity.tunnel.value);
+  SCPOOL_CHECK(found != tunnels_.end());
+  const auto at = std::find_if(found->second.begin(), found->second.end(), [&](const auto& one) {
+    return one.get() == &connection;
+  });
+  SCPOOL_CHECK(at != found->second.end());
+  std::unique_ptr<TunnelConnection> over = std::move(*at);
+  found->second.erase(at);
+  if (found->second.empty()) {
+    tunnels_.erase(found);
+  }
+  loop_.retire(std::move(over));
+  wake_waiters();
+}
+
+void TunnelRoster::wake_waiters() {
+  for (ConnectionWaiter* waiter : std::exchange(waiters_, {})) {
+    waiter->on_connection_free();
+  }
+}
+
+std::size_t TunnelRoster::size() const {
+  std::size_t count = 0;
+  for (const auto& [tunnel, connections] : tunnels_) {
+    count += connections.size();
+  }
+  return count;
+}
+
+std::size_t TunnelRoster::ready_count() const {
+  return counted_.size();
+}
+
+std::vector<const TunnelConnection*> TunnelRoster::of(const TunnelId& tunnel) const {
+  std::vector<const TunnelConnection*> result;
+  if (const auto found = tunnels_.find(tunnel.value); found != tunnels_.end()) {
+    for (const auto& connection : found->second) {
+      result.push_back(connection.get());
+    }
+  }
+  return result;
+}
+
+std::vector<const TunnelConnection*> TunnelRoster::all() const {
+  std::vector<const TunnelConnection*> result;
+  for (const auto& [tunnel, connections] : tunnels_) {
+    for (const auto& connection : connections) {
+      result.push_back(connection.get());
+    }
+  }
+  return result;
+}
+
+}  // namespace scpool::server
