@@ -37,6 +37,9 @@ std::string value_name(const SettingSpec& spec) {
 // Everything to the right: the sentence, then what can be looked up.
 std::string description(const FlagTable& table, const SettingSpec& spec) {
   std::string text = spec.help;
+  if (!text.empty() && !text.ends_with('.')) {
+    text += '.';
+  }
   if (!spec.choices.empty()) {
     text += " Choices: " + join(spec.choices, ", ") + ".";
   }
