@@ -64,6 +64,9 @@ inline constexpr std::chrono::seconds kTcpKeepaliveIdle = 60s;
 inline constexpr std::chrono::seconds kTcpKeepaliveInterval = 10s;
 inline constexpr int kTcpKeepaliveProbes = 6;
 inline constexpr int kListenBacklog = 1024;
+// Idle connections of one worker to sites, and 1xx answers to one request.
+inline constexpr std::size_t kMaxKeptConnections = 512;
+inline constexpr int kMaxInterimResponses = 32;
 inline constexpr std::size_t kMaxLogLine = 16 * 1024;
 
 }  // namespace scpool::limits

@@ -1,0 +1,160 @@
+#include "worker/io/origin_exchange.hpp"
+
+#include <array>
+
+#include "worker/core/request_rules.hpp"
+
+namespace scpool::worker {
+void OriginExchange::begin() {
+  Fields& fields = request().head.fields;
+  if (fields.contains("TE")) {
+    fields.add("Connection", "TE");  // RFC 9110 section 10.1.4
+  }
+  if (request().kind == TunnelRequest::Kind::WebSocket) {
+    websocket_key_ = new_websocket_key();
+    add_websocket_fields(request().head, websocket_key_);
+    start(Upload::None);
+  } else if (fields.contains("Content-Length")) {
+    start(fields.find("Content-Length") == "0" ? Upload::None : Upload::Length);
+  } else if (fields.contains("Expect")) {
+    start(Upload::Chunked);
+  } else {
+    // The stream's end, when there is no body, comes with the same bytes as its head.
+    timer().start(Duration::zero(), [this] { start(Upload::Chunked); });
+  }
+}
+
+void OriginExchange::start(Upload upload) {
+  if (finished() || started_) {
+    return;
+  }
+  started_ = true;
+  upload_ = upload;
+  if (upload == Upload::Chunked) {
+    request().head.fields.add("Transfer-Encoding", "chunked");
+  }
+  if (context().settings.record == OriginGatewaySettings::Record::LinesAndFields) {
+    open_record().request_fields = request().head.fields;
+  }
+  // Only what may be sent twice goes on a kept connection, since the site may just be closing it.
+  const bool repeatable = upload == Upload::None && is_idempotent(request().head.method) &&
+                          request().kind == TunnelRequest::Kind::Exchange;
+  auto kept = repeatable ? context().kept.take(site_key()) : nullptr;
+  if (kept != nullptr) {
+    reused_ = true;
+    use_site(std::move(kept));
+  } else {
+    dial();
+  }
+}
+
+void OriginExchange::on_site_connected() {
+  send_head();
+  if (request().kind == TunnelRequest::Kind::WebSocket) {
+    await_response_head();  // early bytes wait for the 101
+    return;
+  }
+  while (!finished() && has_site() && !early().empty()) {
+    const ByteView bytes = early().front();
+    send_body(bytes);
+    early().drop(bytes.size());
+  }
+  if (request_ended_) {
+    finish_upload();
+  }
+}
+
+void OriginExchange::send_head() {
+  std::string text;
+  write_head(request().head, text);
+  const ByteView bytes = as_bytes(text);
+  sent_head_ = true;
+  pass_to_site({&bytes, 1}, 0);
+}
+
+void OriginExchange::send_body(ByteView bytes) {
+  if (upload_ != Upload::Chunked) {
+    pass_to_site({&bytes, 1}, bytes.size());
+    return;
+  }
+  std::string size;
+  append_chunk_start(bytes.size(), size);
+  const std::array<ByteView, 3> parts = {as_bytes(size), bytes, as_bytes("\r\n")};
+  pass_to_site(parts, bytes.size());
+}
+
+void OriginExchange::finish_upload() {
+  if (upload_ == Upload::Chunked && has_site()) {
+    std::string text;
+    append_last_chunk(request_trailers_, text);
+    const ByteView bytes = as_bytes(text);
+    pass_to_site({&bytes, 1}, 0);
+  }
+  await_response_head();
+}
+
+void OriginExchange::await_response_head() {
+  const Duration limit = context().settings.config->http.response_header_timeout;
+  if (finished() || reader_ || limit <= Duration::zero()) {
+    return;
+  }
+  timer().start(limit, [this] {
+    answer_error({ProxyErrorReason::HttpResponseTimeout,
+                  ProxyErrorOrigin::Site,
+                  "the site did not begin its answer in time"});
+  });
+}
+
+void OriginExchange::on_body(ByteView bytes) {
+  if (upgraded_) {
+    OriginRelay::on_body(bytes);
+    return;
+  }
+  if (bytes.empty() || finished()) {
+    return;
+  }
+  start(Upload::Chunked);
+  if (finished()) {
+    return;
+  }
+  if (request().kind == TunnelRequest::Kind::WebSocket || !sent_head_) {
+    early().append(bytes);  // a WebSocket's bytes wait for the 101
+  } else if (has_site()) {
+    send_body(bytes);
+  } else {
+    give_credit(bytes.size());  // the site has answered and gone
+  }
+}
+
+void OriginExchange::on_trailers(Fields trailers) {
+  request_trailers_ = from_h2_trailers(trailers);
+}
+
+void OriginExchange::on_end() {
+  if (upgraded_ || request().kind == TunnelRequest::Kind::WebSocket) {
+    OriginRelay::on_end();
+    return;
+  }
+  request_ended_ = true;
+  if (!started_) {
+    cancel_timer();
+    start(Upload::None);
+    return;
+  }
+  if (!sent_head_ || finished()) {
+    return;
+  }
+  finish_upload();
+  release_when_done();
+}
+
+void OriginExchange::on_stream_closed(H2Code code) {
+  if (upgraded_) {
+    OriginRelay::on_stream_closed(code);
+    return;
+  }
+  detached();
+  finish();
+}
+
+}  // namespace scpool::worker

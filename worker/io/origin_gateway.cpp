@@ -1,0 +1,149 @@
+#include "worker/io/origin_gateway.hpp"
+
+#include <unordered_map>
+
+#include "worker/core/request_rules.hpp"
+#include "worker/io/origin_exchange.hpp"
+
+namespace scpool::worker {
+namespace {
+
+// An empty address is every own one; a name is nothing we can compare with.
+std::optional<ForbiddenEndpoint> forbidden(const Endpoint& endpoint) {
+  if (endpoint.address.empty()) {
+    return ForbiddenEndpoint{{}, endpoint.port};
+  }
+  const auto address = IpAddress::parse(endpoint.address);
+  if (!address) {
+    return std::nullopt;
+  }
+  return ForbiddenEndpoint{*address, endpoint.port};
+}
+
+std::string request_id(const Fields& head) {
+  return std::string(
+      head.find("tunnel-request-id").value_or(head.find("x-request-id").value_or("")));
+}
+
+}  // namespace
+
+struct OriginGateway::Core final : public OriginRequestOwner {
+  Core(EventLoop& loop, OriginGatewaySettings settings, OriginFigures& figures)
+      : context{loop,
+                settings,
+                figures,
+                OriginPolicy(settings.config->localhost, &settings.config->deny_domains.compiled),
+                KeptConnections(loop, settings.config->http.idle_connection_timeout),
+                *this} {
+    for (const Endpoint& endpoint : settings.own_endpoints) {
+      forbid(endpoint);
+    }
+  }
+
+  void forbid(const Endpoint& endpoint) {
+    if (const auto known = forbidden(endpoint)) {
+      context.policy.forbid(*known);
+    }
+  }
+
+  void serve(TunnelLink& link, StreamId stream, const Fields& head);
+  std::optional<ProxyError> judge(TunnelRequest& request) const;
+  void on_request_finished(OriginRequest& request) override;
+
+  OriginContext context;
+  std::unordered_map<const OriginRequest*, std::unique_ptr<OriginRequest>> requests;
+};
+
+// Nothing when the request may be sent to its site; in the order of reference section e.3.
+std::optional<ProxyError> OriginGateway::Core::judge(TunnelRequest& request) const {
+  const auto purpose = request.kind == TunnelRequest::Kind::Connect
+                           ? OriginPolicy::Purpose::Connect
+                           : OriginPolicy::Purpose::Exchange;
+  if (auto error = context.policy.judge_name(request.authority, purpose)) {
+    return error;
+  }
+  return prepare_for_site(request, *context.settings.config, context.settings.pseudonym);
+}
+
+void OriginGateway::Core::serve(TunnelLink& link, StreamId stream, const Fields& head) {
+  auto parsed = from_h2_request(head);
+  const auto* problem = std::get_if<HeadProblem>(&parsed);
+  TunnelRequest request =
+      problem != nullptr ? TunnelRequest{} : std::move(*std::get_if<TunnelRequest>(&parsed));
+  std::optional<ProxyError> error;
+  if (problem != nullptr) {
+    error = {ProxyErrorReason::HttpRequestError, ProxyErrorOrigin::Worker, problem->sentence};
+    request.head.method = head.find(":method").value_or("");
+  } else {
+    error = judge(request);
+  }
+  std::unique_ptr<OriginRequest> task;
+  const TunnelPlace place{&link, stream};
+  if (request.kind == TunnelRequest::Kind::Connect) {
+    task = std::make_unique<OriginRelay>(context, place, std::move(request), request_id(head));
+  } else {
+    task = std::make_unique<OriginExchange>(context, place, std::move(request), request_id(head));
+  }
+  OriginRequest& started = *task;
+  requests.emplace(&started, std::move(task));
+  link.attach(stream, started);
+  if (error) {
+    started.refuse(*error);
+  } else {
+    started.begin();
+  }
+}
+
+void OriginGateway::Core::on_request_finished(OriginRequest& request) {
+  const auto place = requests.find(&request);
+  if (place == requests.end()) {
+    return;
+  }
+  auto owned = std::move(place->second);
+  requests.erase(place);
+  if (context.settings.on_request_done) {
+    context.settings.on_request_done(owned->record());
+  }
+  context.loop.retire(std::move(owned));
+}
+
+OriginGateway::OriginGateway(EventLoop& loop,
+                             OriginGatewaySettings settings,
+                             OriginFigures& figures)
+    : core_(std::make_unique<Core>(loop, std::move(settings), figures)) {}
+
+OriginGateway::~OriginGateway() {
+  while (!core_->requests.empty()) {
+    core_->requests.begin()->second->stop();
+  }
+}
+
+void OriginGateway::serve(TunnelLink& link, StreamId stream, Fields head) {
+  core_->serve(link, stream, head);
+}
+
+void OriginGateway::link_gone(TunnelLink& link) {
+  std::vector<OriginRequest*> gone;
+  for (const auto& [key, request] : core_->requests) {
+    if (request->link() == &link) {
+      gone.push_back(request.get());
+    }
+  }
+  for (OriginRequest* request : gone) {
+    request->abandon();
+  }
+}
+
+void OriginGateway::forbid(const Endpoint& endpoint) {
+  core_->forbid(endpoint);
+}
+
+std::size_t OriginGateway::active_requests() const {
+  return core_->requests.size();
+}
+
+std::size_t OriginGateway::kept_connections() const {
+  return core_->context.kept.size();
+}
+
+}  // namespace scpool::worker

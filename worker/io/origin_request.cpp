@@ -1,0 +1,223 @@
+#include "worker/io/origin_request.hpp"
+
+#include <algorithm>
+
+#include "worker/core/request_rules.hpp"
+
+namespace scpool::worker {
+
+// The site's side of a request: both sides have an on_end, so it is an object of its own.
+class OriginRequest::SiteEnd final : public StreamListener {
+ public:
+  explicit SiteEnd(OriginRequest& request) : request_(request) {}
+  void on_bytes(ByteView bytes) override { request_.on_site_bytes(bytes); }
+  void on_end() override { request_.on_site_end(); }
+  void on_drained() override { request_.settle_credit(); }
+  void on_failed(const Error& error) override { request_.on_site_failed(error); }
+
+ private:
+  OriginRequest& request_;
+};
+
+OriginRequest::OriginRequest(OriginContext& context,
+                             TunnelPlace place,
+                             TunnelRequest request,
+                             std::string id)
+    : context_(context),
+      place_(place),
+      request_(std::move(request)),
+      started_(context.loop.now()),
+      site_end_(std::make_unique<SiteEnd>(*this)) {
+  record_.request_id = std::move(id);
+  record_.method = request_.head.method;
+  record_.host = request_.authority.text();
+  record_.url = request_url(request_);
+  context_.figures.request_started(record_.method);
+}
+
+OriginRequest::~OriginRequest() = default;
+
+Timer& OriginRequest::timer() {
+  if (timer_ == nullptr) {
+    timer_ = std::make_unique<Timer>(context_.loop);
+  }
+  return *timer_;
+}
+
+void OriginRequest::cancel_timer() {
+  if (timer_ != nullptr) {
+    timer_->cancel();
+  }
+}
+
+std::string OriginRequest::site_key() const {
+  const std::string_view scheme = request_.scheme.empty() ? "tcp" : request_.scheme;
+  return std::string(scheme) + "://" + request_.authority.text();
+}
+
+void OriginRequest::dial() {
+  const OriginGatewaySettings& settings = context_.settings;
+  dial_ = std::make_unique<OriginDial>(
+      context_.loop,
+      context_.policy,
+      context_.figures,
+      OriginDialSettings{request_.authority,
+                         request_.scheme == "https" ? settings.site_tls : nullptr,
+                         settings.config->http,
+                         site_key()},
+      [this](OriginDial::Outcome outcome) {
+        context_.loop.retire(std::move(dial_));
+        if (auto* connection = std::get_if<std::unique_ptr<SiteConnection>>(&outcome)) {
+          use_site(std::move(*connection));
+        } else {
+          answer_error(*std::get_if<ProxyError>(&outcome));
+        }
+      });
+  OriginDial& dial = *dial_;
+  dial.start();
+}
+
+void OriginRequest::use_site(std::unique_ptr<SiteConnection> connection) {
+  site_ = std::move(connection);
+  site_->stream().set_listener(site_end_.get());
+  site_->stream().resume_reading();
+  on_site_connected();
+}
+
+std::unique_ptr<SiteConnection> OriginRequest::release_site() {
+  site_->stream().set_listener(nullptr);
+  return std::move(site_);
+}
+
+void OriginRequest::drop_site() {
+  if (site_ != nullptr) {
+    context_.loop.retire(release_site());
+    give_credit(std::exchange(uncredited_, 0));  // what the socket did not take goes nowhere
+  }
+}
+
+void OriginRequest::pass_to_site(std::span<const ByteView> parts, std::size_t credit) {
+  uncredited_ += credit;
+  record_.request_bytes += credit;
+  site().write_parts(parts);
+  settle_credit();
+}
+
+void OriginRequest::settle_credit() {
+  if (site_ == nullptr) {
+    return;
+  }
+  const std::size_t waiting = std::min(uncredited_, site().queued());
+  give_credit(uncredited_ - waiting);
+  uncredited_ = waiting;
+}
+
+void OriginRequest::give_credit(std::size_t count) {
+  if (attached_ && count > 0) {
+    place_.link->consumed(place_.stream, count);
+  }
+}
+
+void OriginRequest::respond(const Fields& list, int status, bool end) {
+  if (status >= 200) {
+    responded_ = true;
+    record_.status = status;
+  }
+  if (attached_) {
+    place_.link->respond(place_.stream, list, end);
+  }
+}
+
+void OriginRequest::pass_to_tunnel(ByteView bytes, bool end) {
+  record_.response_bytes += bytes.size();
+  if (!attached_) {
+    return;
+  }
+  place_.link->send(place_.stream, bytes, end);
+  if (attached_ && site_ != nullptr &&
+      place_.link->unsent(place_.stream) >= limits::kStreamSendBuffer) {
+    site().pause_reading();
+  }
+}
+
+void OriginRequest::end_with_trailers(const Fields& trailers) {
+  if (!attached_) {
+    return;
+  }
+  if (trailers.empty()) {
+    place_.link->send(place_.stream, {}, true);
+  } else {
+    place_.link->send_trailers(place_.stream, trailers);
+  }
+}
+
+void OriginRequest::on_send_space() {
+  if (site_ != nullptr) {
+    site().resume_reading();
+  }
+}
+
+void OriginRequest::answer_error(const ProxyError& error) {
+  if (finished_) {
+    return;
+  }
+  if (responded_) {
+    break_off(error, H2Code::InternalError);
+    return;
+  }
+  record_.error = error;
+  context_.figures.proxy_error(error.reason);
+  const ErrorAnswer answer = error_answer(
+      context_.settings.pseudonym, error, request_.head.fields.find("Accept").value_or(""));
+  const bool has_body = request_.head.method != "HEAD";
+  respond(to_h2_response(answer.head), answer.head.status, !has_body);
+  if (has_body) {
+    pass_to_tunnel(as_bytes(answer.body), true);
+  }
+  finish();
+}
+
+void OriginRequest::break_off(const ProxyError& error, H2Code code) {
+  if (finished_) {
+    return;
+  }
+  record_.error = error;
+  context_.figures.proxy_error(error.reason);
+  if (std::exchange(attached_, false)) {
+    place_.link->forget(place_.stream);
+    place_.link->reset(place_.stream, code);
+  }
+  finish();
+}
+
+void OriginRequest::stop() {
+  break_off(
+      {ProxyErrorReason::ProxyInternalError, ProxyErrorOrigin::Worker, "the worker was stopped"},
+      H2Code::Cancel);
+}
+
+void OriginRequest::abandon() {
+  attached_ = false;
+  finish();
+}
+
+void OriginRequest::finish() {
+  if (std::exchange(finished_, true)) {
+    return;
+  }
+  cancel_timer();
+  context_.loop.retire(std::move(dial_));
+  drop_site();
+  if (std::exchange(attached_, false)) {
+    place_.link->forget(place_.stream);
+  }
+  record_.duration = context_.loop.now() - started_;
+  context_.figures.request_finished(record_.method,
+                                    record_.status,
+                                    record_.duration,
+                                    record_.request_bytes,
+                                    record_.response_bytes);
+  context_.owner.on_request_finished(*this);
+}
+
+}  // namespace scpool::worker

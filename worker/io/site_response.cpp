@@ -1,0 +1,262 @@
+// The site's side of an exchange: its head, its body, its end.
+#include <algorithm>
+
+#include "common/base/text.hpp"
+#include "worker/core/request_rules.hpp"
+#include "worker/io/origin_exchange.hpp"
+
+namespace scpool::worker {
+namespace {
+
+bool lists(const Fields& fields, std::string_view name, std::string_view member) {
+  const auto members = fields.list(name);
+  return std::any_of(members.begin(), members.end(), [member](std::string_view other) {
+    return equals_ignoring_case(member, other);
+  });
+}
+
+// A response that ends at its head must not be followed by bytes that its fields speak of: such a
+// connection is not used again.
+bool has_phantom_body(const ResponseHead& head) {
+  if (head.status != 204 && head.status != 304) {
+    return false;
+  }
+  return head.fields.contains("Transfer-Encoding") ||
+         (head.status == 204 && head.fields.find("Content-Length").value_or("0") != "0");
+}
+
+bool stays_open(const ResponseHead& head) {
+  if (lists(head.fields, "Connection", "close") || has_phantom_body(head)) {
+    return false;
+  }
+  return head.minor_version == 1 || lists(head.fields, "Connection", "keep-alive");
+}
+
+std::string_view version_of(const ResponseHead& head) {
+  return head.minor_version == 0 ? "1.0" : "1.1";
+}
+
+}  // namespace
+
+void OriginExchange::on_site_bytes(ByteView bytes) {
+  if (upgraded_) {
+    OriginRelay::on_site_bytes(bytes);
+    return;
+  }
+  answered_a_byte_ = true;
+  while (!bytes.empty() && !reader_ && !upgraded_ && !finished() && has_site()) {
+    bytes = bytes.subspan(take_head_bytes(bytes));
+  }
+  if (finished() || bytes.empty()) {
+    return;
+  }
+  if (upgraded_) {
+    OriginRelay::on_site_bytes(bytes);
+  } else {
+    take_body_bytes(bytes);
+  }
+}
+
+std::size_t OriginExchange::take_head_bytes(ByteView bytes) {
+  const std::size_t taken = parser_.receive(bytes);
+  if (parser_.state() == HeadParser::State::Refused) {
+    protocol_error(parser_.problem().sentence);
+    return bytes.size();
+  }
+  if (parser_.state() == HeadParser::State::Done) {
+    ResponseHead head = std::move(parser_.response());
+    parser_ = HeadParser(HeadParser::Kind::Response);
+    take_head(head);
+  }
+  return taken;
+}
+
+void OriginExchange::take_head(ResponseHead& head) {
+  if (head.status == 101) {
+    take_upgrade(head);
+    return;
+  }
+  const auto framing = response_body_plan(head, request().head.method);
+  if (const auto* problem = std::get_if<HeadProblem>(&framing)) {
+    protocol_error(problem->sentence);
+    return;
+  }
+  if (context().settings.record == OriginGatewaySettings::Record::LinesAndFields) {
+    open_record().response_fields = head.fields;
+  }
+  const BodyPlan plan = *std::get_if<BodyPlan>(&framing);
+  const bool open = stays_open(head) && plan.kind != BodyKind::UntilClose;
+  if (const auto problem = remove_hop_by_hop(head.fields)) {
+    protocol_error(problem->sentence);
+    return;
+  }
+  head.fields.remove("TE");  // says nothing in a response
+  remove_internal_fields(head.fields);
+  if (head.status < 200) {
+    take_interim(head);
+    return;
+  }
+  if (!websocket_key_.empty() && head.status < 300) {
+    protocol_error("it did not switch to WebSocket");  // 2xx would mean that it did (RFC 8441)
+    return;
+  }
+  cancel_timer();
+  may_be_kept_ = open;
+  add_via(head.fields, version_of(head), context().settings.pseudonym);
+  reader_.emplace(plan);
+  const bool end = reader_->state() == BodyReader::State::Done;
+  respond(to_h2_response(head), head.status, end);
+  if (end) {
+    finish_response();
+  }
+}
+
+void OriginExchange::take_interim(ResponseHead& head) {
+  if (++interim_count_ > limits::kMaxInterimResponses) {
+    protocol_error("too many interim answers");
+    return;
+  }
+  respond(to_h2_response(head), head.status, false);
+}
+
+void OriginExchange::take_upgrade(const ResponseHead& head) {
+  const auto accept = head.fields.find("Sec-WebSocket-Accept");
+  if (websocket_key_.empty() || !lists(head.fields, "Upgrade", "websocket") ||
+      !lists(head.fields, "Connection", "upgrade") || accept != websocket_accept(websocket_key_)) {
+    protocol_error(websocket_key_.empty() ? "it switched protocols without being asked"
+                                          : "its WebSocket handshake is not valid");
+    return;
+  }
+  cancel_timer();
+  ResponseHead answer{1, 200, "", head.fields};
+  if (const auto problem = remove_hop_by_hop(answer.fields)) {
+    protocol_error(problem->sentence);
+    return;
+  }
+  remove_internal_fields(answer.fields);
+  answer.fields.remove_if([](const Field& field) {
+    return equals_ignoring_case(field.name, "Sec-WebSocket-Accept") ||
+           equals_ignoring_case(field.name, "Content-Length") ||
+           equals_ignoring_case(field.name, "TE");
+  });
+  add_via(answer.fields, version_of(head), context().settings.pseudonym);
+  upgraded_ = true;
+  respond(to_h2_response(answer), 200, false);
+  open_record().status = 101;
+  begin_relay();
+}
+
+void OriginExchange::take_body_bytes(ByteView bytes) {
+  while (!bytes.empty() && reader_->state() == BodyReader::State::NeedMore) {
+    const BodyReader::Step step = reader_->receive(bytes);
+    bytes = bytes.subspan(step.consumed);
+    const bool done = reader_->state() == BodyReader::State::Done;
+    const bool end = done && reader_->trailers().empty();
+    if (!step.body.empty() || end) {
+      pass_to_tunnel(step.body, end);
+    }
+    if (finished()) {
+      return;
+    }
+    if (done) {
+      if (!end) {
+        end_with_trailers(to_h2_trailers(reader_->trailers()));
+      }
+      may_be_kept_ = may_be_kept_ && bytes.empty();
+      finish_response();
+      return;
+    }
+  }
+  if (reader_->state() == BodyReader::State::Refused) {
+    break_off({ProxyErrorReason::HttpProtocolError,
+               ProxyErrorOrigin::Site,
+               "the site's body is not valid: " + reader_->problem().sentence},
+              H2Code::InternalError);
+  } else if (!bytes.empty()) {
+    may_be_kept_ = false;  // bytes behind the response
+  }
+}
+
+void OriginExchange::finish_response() {
+  response_ended_ = true;
+  release_when_done();
+}
+
+// Both sides are done with the site. The stream's own end, when everything is sent, finishes this.
+void OriginExchange::release_when_done() {
+  if (!response_ended_ || !request_ended_ || !has_site()) {
+    return;
+  }
+  if (may_be_kept_ && site().queued() == 0) {
+    context().kept.keep(release_site());
+  } else {
+    drop_site();
+  }
+}
+
+void OriginExchange::on_site_end() {
+  if (upgraded_) {
+    OriginRelay::on_site_end();
+    return;
+  }
+  if (reader_ && !response_ended_) {
+    reader_->receive_end();
+    if (reader_->state() == BodyReader::State::Done) {
+      pass_to_tunnel({}, true);
+      may_be_kept_ = false;
+      finish_response();
+      return;
+    }
+  }
+  site_gone({ErrorKind::Closed, "the site closed the connection"});
+}
+
+void OriginExchange::on_site_failed(const Error& error) {
+  if (upgraded_) {
+    OriginRelay::on_site_failed(error);
+    return;
+  }
+  site_gone(error);
+}
+
+void OriginExchange::site_gone(const Error& error) {
+  if (response_ended_) {
+    drop_site();
+    return;
+  }
+  if (reader_) {
+    break_off({ProxyErrorReason::HttpResponseIncomplete,
+               ProxyErrorOrigin::Site,
+               "the site's answer broke off: " + error.sentence()},
+              H2Code::InternalError);
+    return;
+  }
+  if (try_again()) {
+    return;
+  }
+  answer_error({answered_a_byte_ ? ProxyErrorReason::HttpResponseIncomplete
+                                 : ProxyErrorReason::ConnectionTerminated,
+                ProxyErrorOrigin::Site,
+                "the site closed the connection before it answered"});
+}
+
+// A kept connection that the site closed before the first byte of its answer, and a request that
+// may be sent twice (RFC 9112 section 9.3.1).
+bool OriginExchange::try_again() {
+  if (!reused_ || answered_a_byte_) {
+    return false;
+  }
+  reused_ = false;
+  sent_head_ = false;
+  drop_site();
+  dial();
+  return true;
+}
+
+void OriginExchange::protocol_error(const std::string& sentence) {
+  answer_error({ProxyErrorReason::HttpProtocolError,
+                ProxyErrorOrigin::Site,
+                "the site's answer is not valid HTTP: " + sentence});
+}
+
+}  // namespace scpool::worker
