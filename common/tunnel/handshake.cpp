@@ -15,6 +15,9 @@ constexpr std::size_t kTunnelIdSize = 32;
 constexpr std::size_t kMaxFieldValue = 2048;
 constexpr std::size_t kMaxInstance = 64;
 constexpr std::size_t kMaxFeatures = 16;
+constexpr std::size_t kMaxFeatureSize = 32;
+constexpr std::size_t kMaxSession = 128;
+constexpr std::size_t kMaxNode = 256;
 constexpr std::size_t kProofSize = 32;
 constexpr std::size_t kKeySize = 32;
 constexpr std::uint64_t kMaxHoldSeconds = 3600;
@@ -80,8 +83,12 @@ std::variant<TunnelHello, HeadProblem> parse_hello(std::string_view text) {
   hello.attempts = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(members->integer("attempts").value_or(0), UINT32_MAX));
   hello.features = members->list("features").value_or(std::vector<std::string>{});
-  if (hello.features.size() > kMaxFeatures) {
-    return malformed("Tunnel-Hello has too many features");
+  const bool short_names =
+      std::all_of(hello.features.begin(), hello.features.end(), [](const std::string& feature) {
+        return feature.size() <= kMaxFeatureSize;
+      });
+  if (hello.features.size() > kMaxFeatures || !short_names) {
+    return malformed("Tunnel-Hello has too many or too long features");
   }
   return hello;
 }
@@ -142,6 +149,9 @@ Result<void> fill_answer(const StructuredDictionary& members, TunnelSessionAnswe
   }
   answer.session = *session;
   answer.node = members.string("node").value_or("");
+  if (answer.session.size() > kMaxSession || answer.node.size() > kMaxNode) {
+    return Error(ErrorKind::Protocol, "Tunnel-Session has a sid or node that is too long");
+  }
   const std::uint64_t hold = members.integer("hold").value_or(0);
   const std::uint64_t ping = members.integer("ping").value_or(10);
   const std::uint64_t streams = members.integer("max-streams").value_or(answer.max_streams);
