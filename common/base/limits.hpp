@@ -51,6 +51,10 @@ inline constexpr Duration kDeadAfterPing = 10s;
 inline constexpr Duration kSuspectSilence = 3s;
 inline constexpr Duration kCanaryPeriod = 15s;
 inline constexpr Duration kCanaryMaxAge = 35s;
+inline constexpr Duration kSyncPeriod = 60s;
+inline constexpr Duration kCloseGrace = 5s;   // for the peer's end after ours
+inline constexpr Duration kIdleRestart = 1s;  // after it, small TLS records until a window is warm
+inline constexpr std::size_t kSmallRecordBytes = 64 * 1024;
 
 inline constexpr std::size_t kMaxTunnelConnections = 16;
 inline constexpr std::size_t kIoReadSize = 64 * 1024;

@@ -309,6 +309,19 @@ std::size_t H2Session::active_streams() const {
   return session_->streams.size();
 }
 
+std::vector<StreamId> H2Session::live_streams() const {
+  std::vector<StreamId> live;
+  live.reserve(session_->streams.size());
+  for (const auto& [stream, state] : session_->streams) {
+    live.push_back(stream);
+  }
+  return live;
+}
+
+std::size_t H2Session::unsent_bytes() const {
+  return session_->unsent_total;
+}
+
 bool H2Session::finished() const {
   return nghttp2_session_want_read(session_->native) == 0 &&
          nghttp2_session_want_write(session_->native) == 0;

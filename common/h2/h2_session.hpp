@@ -80,6 +80,8 @@ class H2Session {
   void goaway(H2Code code);
 
   std::size_t active_streams() const;  // the control stream included
+  std::vector<StreamId> live_streams() const;
+  std::size_t unsent_bytes() const;  // of all streams
   // Nothing more will be exchanged: both sides are done.
   bool finished() const;
 

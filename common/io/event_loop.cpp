@@ -11,7 +11,10 @@
 namespace scpool {
 
 EventLoop::EventLoop()
-    : loop_(std::make_unique<uv_loop_t>()), wake_(new uv_async_t), turn_end_(new uv_check_t) {
+    : loop_(std::make_unique<uv_loop_t>()),
+      wake_(new uv_async_t),
+      turn_end_(new uv_check_t),
+      before_wait_(new uv_prepare_t) {
   SCPOOL_CHECK(uv_loop_init(loop_.get()) == 0);
   wake_->data = this;
   SCPOOL_CHECK(uv_async_init(loop_.get(), wake_, [](uv_async_t* handle) {
@@ -24,16 +27,27 @@ EventLoop::EventLoop()
   uv_check_init(loop_.get(), turn_end_);
   uv_check_start(turn_end_, [](uv_check_t* handle) {
     if (handle->data != nullptr) {
+      static_cast<EventLoop*>(handle->data)->run_turn_ends();
       static_cast<EventLoop*>(handle->data)->destroy_retired();
     }
   });
   uv_unref(reinterpret_cast<uv_handle_t*>(turn_end_));
+  // Timers and the destruction of what was retired come before the wait, events after it.
+  before_wait_->data = this;
+  uv_prepare_init(loop_.get(), before_wait_);
+  uv_prepare_start(before_wait_, [](uv_prepare_t* handle) {
+    if (handle->data != nullptr) {
+      static_cast<EventLoop*>(handle->data)->run_turn_ends();
+    }
+  });
+  uv_unref(reinterpret_cast<uv_handle_t*>(before_wait_));
 }
 
 EventLoop::~EventLoop() {
   destroy_retired();
   close_handle(wake_);
   close_handle(turn_end_);
+  close_handle(before_wait_);
   uv_run(loop_.get(), UV_RUN_DEFAULT);
   destroy_retired();
   uv_run(loop_.get(), UV_RUN_DEFAULT);
@@ -93,6 +107,31 @@ void EventLoop::destroy_retired() {
     for (const Retired& retired : batch) {
       retired.destroy(retired.object);
     }
+  }
+}
+
+void EventLoop::run_turn_ends() {
+  while (!turn_ends_.empty()) {
+    TurnEnd* next = turn_ends_.front();
+    turn_ends_.pop_front();
+    next->armed_ = false;
+    next->action_();
+  }
+}
+
+TurnEnd::TurnEnd(EventLoop& loop, std::function<void()> action)
+    : loop_(loop), action_(std::move(action)) {}
+
+TurnEnd::~TurnEnd() {
+  if (armed_) {
+    std::erase(loop_.turn_ends_, this);
+  }
+}
+
+void TurnEnd::arm() {
+  if (!armed_) {
+    armed_ = true;
+    loop_.turn_ends_.push_back(this);
   }
 }
 

@@ -2,7 +2,7 @@
 // handle belongs to one loop. Only the shells ask it for the time; deciders are given it.
 #pragma once
 
-#include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,8 +13,11 @@
 struct uv_loop_s;
 struct uv_async_s;
 struct uv_check_s;
+struct uv_prepare_s;
 
 namespace scpool {
+
+class TurnEnd;
 
 class EventLoop final : public Clock {
  public:
@@ -56,13 +59,36 @@ class EventLoop final : public Clock {
   void retire_erased(Retired retired);
   void run_posted();
   void destroy_retired();
+  void run_turn_ends();
+  friend class TurnEnd;
 
   std::unique_ptr<uv_loop_s> loop_;
   uv_async_s* wake_;
   uv_check_s* turn_end_;
+  uv_prepare_s* before_wait_;
   std::mutex mutex_;  // guards posted_ alone
   std::vector<std::function<void()>> posted_;
   std::vector<Retired> retired_;
+  std::deque<TurnEnd*> turn_ends_;
+};
+
+// Work that waits until all events of the current turn were handled, and is then done once, before
+// the loop waits for new ones: one write for all that was said in a turn. The action must not arm
+// it again for ever. Destroying it cancels.
+class TurnEnd {
+ public:
+  TurnEnd(EventLoop& loop, std::function<void()> action);
+  TurnEnd(const TurnEnd&) = delete;
+  TurnEnd& operator=(const TurnEnd&) = delete;
+  ~TurnEnd();
+
+  void arm();
+
+ private:
+  friend class EventLoop;
+  EventLoop& loop_;
+  std::function<void()> action_;
+  bool armed_ = false;
 };
 
 }  // namespace scpool

@@ -3,10 +3,11 @@
 // opens streams (HTTP/2 client), `Worker` serves them. Users see streams.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "common/base/limits.hpp"
 #include "common/h2/h2_session.hpp"
 #include "common/io/stream.hpp"
 #include "common/tunnel/control_message.hpp"
@@ -47,7 +48,9 @@ class TunnelLinkListener {
   virtual void on_request(StreamId stream, Fields head) = 0;
   virtual void on_control(const ControlMessage& message) = 0;
   virtual void on_suspect(bool suspect) = 0;
-  // The connection is over; all its streams have been told. The owner retires the link.
+  // The connection is over; all its streams have been told: RefusedStream where no byte of them was
+  // sent, InternalError where one may have been. Kind Closed after a clean end. The owner retires
+  // the link.
   virtual void on_link_closed(const Error& error) = 0;
 
  protected:
@@ -59,6 +62,8 @@ struct TunnelLinkSettings {
   Side side = Side::Server;
   H2Settings h2;
   LivenessRule liveness;
+  Duration canary_period = limits::kCanaryPeriod;
+  Duration sync_period = limits::kSyncPeriod;
 };
 
 struct TunnelLinkFigures {
@@ -68,6 +73,7 @@ struct TunnelLinkFigures {
   std::size_t unsent_bytes = 0;
   std::size_t held_bytes = 0;
   Duration round_trip = Duration::zero();
+  std::optional<Instant> last_canary;  // answered (server side), asked (worker side)
   bool ready = false;
   bool suspect = false;
   bool draining = false;
@@ -96,7 +102,8 @@ class TunnelLink {
   std::size_t unsent(StreamId stream) const;  // stop at limits::kStreamSendBuffer
   void consumed(StreamId stream, std::size_t count);
   void reset(StreamId stream, H2Code code);
-  // The listener goes away without waiting for the stream's end; bytes still held are consumed.
+  // The listener goes away without waiting for the stream's end; bytes still held are consumed. A
+  // stream that nobody could end any more is reset.
   void forget(StreamId stream);
 
   void send_control(const ControlMessage& message);

@@ -1,0 +1,146 @@
+// The inside of TunnelLink: moves bytes between Stream, carriage and HTTP/2, hands events to
+// listeners, and keeps the connection up. Extra to the layout because tunnel_link.cpp (what owners
+// call), tunnel_pump.cpp (bytes and events) and tunnel_upkeep.cpp (control stream, canary,
+// liveness, drain) share it. For these sources only. It outlives its TunnelLink until the turn's
+// end, so a link may go from inside any callback of its own.
+#pragma once
+
+#include <set>
+#include <unordered_map>
+
+#include "common/io/timer.hpp"
+#include "common/io/tunnel_link.hpp"
+#include "common/tunnel/carriage.hpp"
+
+namespace scpool {
+
+class TunnelLink::Pump final : public StreamListener {
+ public:
+  Pump(EventLoop& loop,
+       std::unique_ptr<Stream> stream,
+       ByteView already_read,
+       const TunnelLinkSettings& settings,
+       TunnelLinkListener& listener);
+
+  bool is_server() const { return settings_.side == TunnelLinkSettings::Side::Server; }
+  bool over() const { return phase_ == Phase::Over; }
+  bool accepts_streams() const { return phase_ == Phase::Ready; }
+  // Sees to it that what was said in this turn is written at its end.
+  void touch();
+  void send_control(const ControlMessage& message);
+  void drain(const std::string& reason, Duration deadline);
+  void close(H2Code code);
+  // The link is gone: nobody is called any more.
+  void abandon();
+
+  EventLoop& loop() { return loop_; }
+  H2Session& h2() { return h2_; }
+  TunnelLinkFigures figures() const;
+
+  // What the user holds of a stream; from its first event to its last.
+  struct StreamUse {
+    TunnelStreamListener* listener = nullptr;
+    bool reset = false;  // by the user: only its end is told
+  };
+  StreamUse* find(StreamId stream);
+  void add(StreamId stream, TunnelStreamListener& listener) { uses_[stream] = {&listener, false}; }
+
+ private:
+  enum class Phase { Opening, Ready, Draining, Closing, Over };
+
+  void on_bytes(ByteView bytes) override;
+  void on_end() override;
+  void on_failed(const Error& error) override;
+
+  // tunnel_pump.cpp
+  void receive(ByteView bytes);
+  void receive_early();
+  void deliver(std::vector<H2Event> events);
+  void take(h2::RequestReceived& event);
+  void take(h2::HeadReceived& event);
+  void take(h2::DataReceived& event);
+  void take(h2::TrailersReceived& event);
+  void take(h2::EndReceived& event);
+  void take(h2::SendSpace& event);
+  void take(h2::StreamClosed& event);
+  void take(h2::PingAcknowledged& event);
+  void take(h2::GoawayReceived& event);
+  void take(h2::SettingsReceived& event);
+  TunnelStreamListener* listener_of(StreamId stream);
+  void flush();
+  void write_out();
+  void write_batch();
+  void fail(const Error& error);
+  void end_of_peer(const Error& error);
+  void tell_streams();
+  void say_goodbye();
+
+  // tunnel_upkeep.cpp
+  void open_control();
+  void answer_control(StreamId stream);
+  void control_bytes(ByteView bytes);
+  void take_control(const ControlMessage& message);
+  void become_ready();
+  void tick();
+  void arm_deadline();
+  void check_liveness(Instant now);
+  void heard(Instant now);
+  void send_ping(Instant now);
+  void send_canary(Instant now);
+  void canary_failed();
+  void send_sync();
+  void reset_orphans(const control::Sync& message);
+  void start_draining(Instant deadline);
+  void go_on_draining();
+  void end_control();
+  void finish();
+  std::size_t users_streams() const;
+
+  EventLoop& loop_;
+  TunnelLinkSettings settings_;
+  TunnelLinkListener* listener_;
+  std::unique_ptr<Stream> stream_;
+  Bytes early_;  // came with the upgrade
+  Carriage carriage_;
+  H2Session h2_;
+  Phase phase_ = Phase::Opening;
+  std::unordered_map<StreamId, StreamUse> uses_;
+  std::optional<Error> peer_error_;  // its GOAWAY
+
+  TurnEnd turn_end_;
+  Timer next_turn_;
+  bool flushing_ = false;
+  bool touched_ = false;  // while flushing
+  bool waits_for_socket_ = false;
+  ByteQueue outgoing_;  // HTTP/2 bytes
+  ByteQueue wire_;
+  Instant last_write_{};
+  std::size_t small_records_left_ = limits::kSmallRecordBytes;
+  std::uint64_t sent_bytes_ = 0;
+  std::uint64_t received_bytes_ = 0;
+
+  DeadlineTimer deadline_;
+  Instant armed_ = kNever;
+  Liveness liveness_;
+  bool suspect_ = false;
+  std::uint64_t ping_count_ = 0;
+
+  std::optional<StreamId> control_;
+  bool control_answered_ = false;
+  bool control_closed_ = false;
+  ControlReader control_reader_;
+  std::optional<StreamId> canary_;
+  int canary_failures_ = 0;
+  std::optional<Instant> last_canary_;
+  Instant next_canary_ = kNever;
+  Instant next_sync_ = kNever;
+  std::set<StreamId> missing_;  // here, but not in the peer's last list
+
+  Instant drain_deadline_ = kNever;
+  std::uint64_t drain_ping_ = 0;  // its answer allows the final GOAWAY
+  bool drain_forced_ = false;     // its deadline has passed
+  bool final_goaway_ = false;
+  bool peer_drained_ = false;
+};
+
+}  // namespace scpool
