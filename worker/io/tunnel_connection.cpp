@@ -117,7 +117,8 @@ void TunnelConnection::take_answer(ByteView rest) {
   }
   TunnelLinkSettings link;
   link.side = TunnelLinkSettings::Side::Worker;
-  link.h2.max_concurrent_streams = settings_.max_streams;
+  link.h2.max_concurrent_streams =
+      std::min(settings_.max_streams, answer.value().max_streams);
   link.h2.enable_connect_protocol = true;
   link.liveness.ping_idle = answer.value().ping;
   TunnelLinkListener& self = *this;
