@@ -16,7 +16,7 @@ std::vector<const SettingSpec*> supported(const CompletionCommand& command) {
   std::vector<const SettingSpec*> specs;
   if (command.flags != nullptr) {
     for (const SettingSpec& spec : command.flags->specs()) {
-      if (spec.not_supported.empty()) {
+      if (spec.not_supported.empty() && !spec.help.empty()) {
         specs.push_back(&spec);
       }
     }

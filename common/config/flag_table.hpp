@@ -23,7 +23,7 @@ struct SettingSpec {
   bool repeatable = false;           // comma-separated, given several times, or a list in a file
   bool secret = false;               // shown as "***"
   std::string default_text;          // as it would be written; empty: none
-  std::string help;                  // one sentence
+  std::string help;                  // one sentence; empty: not shown
   std::vector<std::string> choices;  // with Choice
   // Empty: the table's prefix and the name in upper case, '-' and '.' as '_'; with an empty prefix
   // there is no variable.

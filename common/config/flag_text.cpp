@@ -76,7 +76,7 @@ void append_filled(std::string& out, std::string_view text) {
 std::string help_text(const FlagTable& table) {
   std::string text;
   for (const SettingSpec& spec : table.specs()) {
-    if (!spec.not_supported.empty()) {
+    if (!spec.not_supported.empty() || spec.help.empty()) {
       continue;
     }
     std::string left =

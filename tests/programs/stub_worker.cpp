@@ -97,7 +97,7 @@ constexpr ExitClass kExitClasses[] = {
     {"quota", 1, "fatal error exiting: create tunnel: Too many active org tunnels: 6 >= 5"},
     {"configuration",
      2,
-     "sc-worker: --tunnel-name: required; set --tunnel-name, SAUCE_TUNNEL_NAME or tunnel-name in "
+     "sc-worker: tunnel-name is missing: give --tunnel-name, SAUCE_TUNNEL_NAME or tunnel-name in "
      "the configuration file"},
     {"port",
      1,

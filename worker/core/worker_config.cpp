@@ -254,6 +254,8 @@ void ConfigReader::read_program() {
   }
   config_.pid_file = settings_.text("pidfile");
   config_.ready_file = settings_.text("readyfile");
+  config_.supervisor_socket = settings_.text("supervisor-socket");
+  config_.orphan_grace = settings_.duration("orphan-grace");
 }
 
 // The documented order: host:port, then *:port, then host:*, then *:*.

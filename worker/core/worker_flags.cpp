@@ -122,6 +122,9 @@ std::vector<SettingSpec> program_specs() {
       text("config-file", 'c', "Settings as YAML, JSON or TOML; keys are the flags' names."),
       text("pidfile", '\0', "Holds the process id while the worker runs."),
       text("readyfile", '\0', "Written when the tunnel is ready."),
+      // Given by sc-pool to its workers; without a help text they are not shown.
+      text("supervisor-socket", '\0', ""),
+      duration("orphan-grace", "10m", ""),
   };
 }
 
