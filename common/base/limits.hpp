@@ -23,6 +23,10 @@ inline constexpr std::size_t kMaxControlMessage = 64 * 1024;
 
 inline constexpr Duration kHeadTimeout = 30s;
 inline constexpr Duration kKeepAliveIdle = 60s;
+inline constexpr Duration kRequestBodyTimeout = 60s;
+// After the last answer of a connection: how long what still arrives is thrown away, so that no RST
+// overtakes the answer (RFC 9112 section 9.6).
+inline constexpr Duration kLingerTimeout = 2s;
 inline constexpr Duration kUpgradeTimeout = 5s;  // after TLS
 inline constexpr Duration kTlsHandshakeTimeout = 15s;
 inline constexpr Duration kTunnelHandshakeTimeout = 20s;

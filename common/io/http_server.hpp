@@ -42,6 +42,8 @@ struct UpgradedConnection {
   Bytes already_read;
 };
 
+class HttpConnection;
+
 // The right to answer one request, once. It may be kept for later; when the client has gone, all
 // calls do nothing. Dropped unanswered, the client gets a 500.
 class HttpReply {
@@ -57,15 +59,16 @@ class HttpReply {
   void write(std::string_view text);
   std::size_t queued() const;  // unsent bytes of the connection: bound your writing by it
   void end();
-  // Runs when the client goes before the end.
+  // Runs when the client goes before the end. Under a streamed answer a client that only ends its
+  // own sending counts as gone, too.
   void on_gone(std::function<void()> action);
   // Writes the 101 and gives the connection away; nothing when the client has gone.
   std::optional<UpgradedConnection> upgrade(const ResponseHead& head);
 
-  struct Ref;  // of http_server.cpp
+  struct Ref;  // of http_connection.hpp
 
  private:
-  friend class HttpServer;
+  friend class HttpConnection;
   explicit HttpReply(std::unique_ptr<Ref> ref);
   std::unique_ptr<Ref> ref_;
 };
@@ -74,7 +77,7 @@ struct HttpServerSettings {
   std::size_t max_body = limits::kMaxRestBody;
   std::size_t max_connections = 1024;
   Duration idle = limits::kKeepAliveIdle;
-  std::string server_name;  // Server field; empty: none
+  std::string server_name = {};  // Server field; empty: none
 };
 
 class HttpServer {
