@@ -130,9 +130,21 @@ void PoolState::on(const ProbeAnswered& event) {
     return;
   }
   member->probe_sent = kNever;
+  member->answered_at = now_;
   dirty_ = dirty_ || member->last.tunnel != event.tunnel;
   member->last = event;
   member->health.answered(event.ready ? Readiness::Ready : Readiness::NotReady);
+  if (std::exchange(member->drain_unsure, false) && event.ready) {
+    command(*member, WorkerCommand::Drain, {ReasonKind::Adopted, "the drain signal was lost"});
+  }
+}
+
+void PoolState::unanswered(Member& member) {
+  if (member.health.silent_probes() == 0) {
+    member.silent_since = member.probe_sent == kNever ? now_ : member.probe_sent;
+  }
+  member.probe_sent = kNever;
+  member.health.went_unanswered();
 }
 
 void PoolState::on(const ProbeFailed& event) {
@@ -140,8 +152,7 @@ void PoolState::on(const ProbeFailed& event) {
   if (member == nullptr) {
     return;
   }
-  member->probe_sent = kNever;
-  member->health.went_unanswered();
+  unanswered(*member);
   // Asked again soon: a hung worker is to be known quickly, a lost answer to be harmless.
   member->probe_at =
       std::min(member->probe_at, now_ + std::min<Duration>(1s, policy_.probe_period));
@@ -252,6 +263,11 @@ void PoolState::on(const WorkerAdopted& event) {
     member.unready_since = now_;
   } else if (!is_active(member.state)) {
     member.doom = ExitCause::Asked;
+    member.drain_unsure = member.state == WorkerState::Draining;
+    if (member.state == WorkerState::Stopping) {
+      // Recorded before it was sent, which may not have come to pass.
+      command(member, WorkerCommand::Stop, {ReasonKind::Adopted, "the stop signal may be lost"});
+    }
   }
   next_generation_ = std::max(next_generation_, event.worker.generation.value + 1);
   members_.push_back(std::move(member));

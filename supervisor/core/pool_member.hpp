@@ -32,7 +32,10 @@ struct Member {
   Instant retire_at = kNever;
   Instant probe_at = kNever;
   Instant probe_sent = kNever;  // kNever: none is out
+  Instant answered_at;
+  Instant silent_since;  // of the first probe in a row that went unanswered
   bool was_ready = false;
+  bool drain_unsure = false;  // recorded as draining, perhaps before the signal was sent
   bool restart_wished = false;
   ConfigHash config;
   WorkerHealth health;

@@ -62,7 +62,11 @@ std::uint32_t PoolState::ready_count() const {
 std::uint32_t PoolState::stale_count() const {
   std::uint32_t count = 0;
   for (const Member& member : members_) {
-    count += outdated(member) ? 1U : 0U;
+    const bool on_trial = member.errand == Errand::Rollout && member.place == Place::Vacant;
+    count += outdated(member) || (on_trial && is_active(member.state)) ? 1U : 0U;
+  }
+  for (const Slot& slot : slots_) {
+    count += slot.errand == Errand::Rollout ? 1U : 0U;
   }
   return count;
 }
@@ -111,6 +115,23 @@ PoolHealth PoolState::health() const {
     health.recovering += serves ? 0U : 1U;
   }
   return health;
+}
+
+// Silence of one worker counts against it only when another was heard meanwhile; else those are
+// asked first.
+bool PoolState::others_answer(const Member& silent) {
+  bool alone = true;
+  for (Member& other : members_) {
+    if (other.id == silent.id || !is_established(other)) {
+      continue;
+    }
+    if (other.answered_at >= silent.silent_since) {
+      return true;
+    }
+    alone = false;
+    other.probe_at = std::min(other.probe_at, now_);
+  }
+  return alone;
 }
 
 bool PoolState::due(Instant when) {
@@ -210,6 +231,9 @@ void PoolState::dismiss(Member& member, WorkerInput input, Reason reason, ExitCa
 
 // The place of a worker that no longer counts: its replacement takes it, or it becomes vacant.
 void PoolState::hand_over(Member& member, ExitCause cause, std::optional<Duration> ready_for) {
+  if (rollout_.has_canary() && member.config == rollout_.wanted()) {
+    member.errand = Errand::Rollout;  // wherever it runs, it is the proof
+  }
   if (member.errand != Errand::None && cause != ExitCause::Asked) {
     errand_failed(member, cause);
   }
@@ -240,6 +264,9 @@ void PoolState::errand_failed(Member& member, ExitCause cause) {
     case Errand::None:
       break;
     case Errand::Rollout:
+      if (rollout_.state() != RolloutState::Running) {
+        break;
+      }
       rollout_.pause({ReasonKind::RolloutFailed, detail});
       announce({ReasonKind::RolloutFailed, "paused, the old workers go on serving: " + detail});
       break;
@@ -261,12 +288,10 @@ void PoolState::ended(Member& member,
                       const WorkerExit& exit,
                       const Evidence& evidence) {
   const bool was_active = is_active(member.state);
-  const bool cleaned_up = exit.how == WorkerExit::How::Exited && exit.code == 0;
   const std::optional<Duration> ready_for =
       member.ready_since == kNever ? std::nullopt : std::optional(now_ - member.ready_since);
-  if (!cleaned_up) {
-    orphans_.condemn(member.last.tunnel, now_);
-  }
+  // A clean end deletes its tunnel, but may have failed to; a second DELETE does no harm.
+  orphans_.condemn(member.last.tunnel, now_);
   member.doom = cause;
   apply(member, WorkerInput::Exited, {ReasonKind::WorkerEnded, exit_text(exit)});
   if (was_active) {

@@ -129,7 +129,8 @@ void PoolState::judge(Member& member, const PoolHealth& pool) {
     case WorkerState::Unhealthy:
       if (verdict == HealthVerdict::Ready) {
         apply(member, WorkerInput::BecameReady, {ReasonKind::BecameReady, "again"});
-      } else if (verdict == HealthVerdict::Silent && pool.may_kill_silent(size_)) {
+      } else if (verdict == HealthVerdict::Silent && pool.may_kill_silent(size_) &&
+                 others_answer(member)) {
         dismiss(member,
                 WorkerInput::KillWanted,
                 {ReasonKind::ApiSilent,
@@ -239,7 +240,9 @@ void PoolState::fill_vacancies() {
                                                           : ReasonKind::SlotVacant;
     slot.history.state = VacancyState::Empty;
     const Errand errand = std::exchange(slot.errand, Errand::None);
-    start({*next}, Place::Vacant, errand, config_for({*next}), {kind, {}});
+    const ConfigHash config =
+        errand == Errand::Rollout ? rollout_.step_config() : config_for({*next});
+    start({*next}, Place::Vacant, errand, config, {kind, {}});
   }
 }
 

@@ -42,6 +42,8 @@ struct RolloutRecord {
 };
 
 struct PoolRecord {
+  // The shell raises it above every generation found in names of logs and pid files: a full disk
+  // may have kept the last record from being written.
   std::uint64_t next_generation = 1;
   std::uint32_t size = 0;                // wished; 0: as configured
   Instant restart_before;                // workers older than this go (rolling)

@@ -141,9 +141,11 @@ bool PoolState::replace(Member& member, Errand errand, Reason reason) {
     return true;
   }
   const bool no_surge_at_all = policy_.max_surge == 0 || !quota_allows;
-  const std::uint32_t ready = ready_count();
-  const bool was_ready = member.state == WorkerState::Ready;
-  if (!no_surge_at_all || (was_ready && ready < serving_floor() + 1)) {
+  const std::uint32_t others = ready_count() - (member.state == WorkerState::Ready ? 1U : 0U);
+  // Unready only since a moment ago it may serve again in the next.
+  const bool serves_no_more = member.state == WorkerState::Unhealthy &&
+                              due(member.unready_since + policy_.unready_tolerance);
+  if (!no_surge_at_all || (!serves_no_more && others < serving_floor())) {
     return false;
   }
   if (!quota_allows) {
@@ -157,8 +159,14 @@ bool PoolState::replace(Member& member, Errand errand, Reason reason) {
 }
 
 void PoolState::close_rollout() {
+  if (rollout_.state() == RolloutState::Idle && rollout_.has_canary()) {
+    begin_rollout({ReasonKind::ConfigChanged, {}});
+  }
   const RolloutState before = rollout_.state();
-  if (before != RolloutState::Idle && rollout_.note_progress(stale_count())) {
+  if (before == RolloutState::Idle || rollout_.has_canary()) {
+    return;  // nobody left to replace is not enough: the new configuration has to be proven
+  }
+  if (rollout_.note_progress(stale_count())) {
     const RolloutSnapshot view = rollout_.snapshot();
     announce({ReasonKind::RolloutDone,
               std::to_string(view.total) + " replaced, lowest ready " +
@@ -182,8 +190,7 @@ void PoolState::probe_one(Member& member) {
     if (!due(member.probe_sent + 2 * policy_.probe_timeout)) {
       return;
     }
-    member.probe_sent = kNever;
-    member.health.went_unanswered();
+    unanswered(member);
     changed_ = true;
   }
   if (!due(member.probe_at)) {

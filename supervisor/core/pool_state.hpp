@@ -47,6 +47,7 @@ class PoolState {
   void resize(std::uint32_t size);
   void rest_failed(const std::string& why);
   void excuse_standstill();
+  void unanswered(Member& member);
 
   // Queries.
   Member* find(WorkerId id);
@@ -58,6 +59,7 @@ class PoolState {
   std::uint32_t count_leaving(SlotIndex slot) const;
   std::uint32_t serving_floor() const;
   PoolHealth health() const;
+  bool others_answer(const Member& silent);
   bool stopping() const { return stop_.has_value(); }
 
   // Steps on one worker.
