@@ -77,9 +77,10 @@ struct ChildProcess::Block {
   uv_poll_t* poll = nullptr;       // with a pidfd
   uv_signal_t* signals = nullptr;  // without: kernels before 5.4
   bool running = true;
-  bool closed = false;
+  bool adopted = false;
 
   void watch();
+  void poll_pidfd();
   void look();
   void unwatch();
 };
@@ -92,14 +93,7 @@ void ChildProcess::Block::watch() {
       pidfd.valid() &&
       syscall(SYS_waitid, P_PIDFD, pidfd.get(), &info, WEXITED | WNOHANG | WNOWAIT, nullptr) == 0;
   if (waitable) {
-    poll = new uv_poll_t;
-    SCPOOL_CHECK(uv_poll_init(loop->native(), poll, pidfd.get()) == 0);
-    poll->data = this;
-    uv_poll_start(poll, UV_READABLE, [](uv_poll_t* handle, int, int) noexcept {
-      if (handle->data != nullptr) {
-        static_cast<Block*>(handle->data)->look();
-      }
-    });
+    poll_pidfd();
     return;
   }
   pidfd.reset();
@@ -116,10 +110,24 @@ void ChildProcess::Block::watch() {
   kill(getpid(), SIGCHLD);
 }
 
+void ChildProcess::Block::poll_pidfd() {
+  poll = new uv_poll_t;
+  SCPOOL_CHECK(uv_poll_init(loop->native(), poll, pidfd.get()) == 0);
+  poll->data = this;
+  uv_poll_start(poll, UV_READABLE, [](uv_poll_t* handle, int, int) noexcept {
+    if (handle->data != nullptr) {
+      static_cast<Block*>(handle->data)->look();
+    }
+  });
+}
+
 void ChildProcess::Block::look() {
   ProcessExit end;
-  const bool ended =
-      pidfd.valid() ? take_end(P_PIDFD, pidfd.get(), end) : take_end(P_PID, pid, end);
+  end.seen = !adopted;
+  // The pidfd of somebody else's child becomes readable at its end and tells no more than that.
+  const bool ended = adopted         ? true
+                     : pidfd.valid() ? take_end(P_PIDFD, pidfd.get(), end)
+                                     : take_end(P_PID, pid, end);
   if (!ended) {
     return;
   }
@@ -145,7 +153,7 @@ ChildProcess::ChildProcess(std::unique_ptr<Block> block) : block_(block.release(
 ChildProcess::~ChildProcess() {
   block_->on_exit = nullptr;
   block_->unwatch();
-  if (block_->running) {
+  if (block_->running && !block_->adopted) {
     abandoned().add(block_->pid);
   }
   block_->loop->retire(std::unique_ptr<Block>(block_));
@@ -169,6 +177,27 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(
   return std::unique_ptr<ChildProcess>(new ChildProcess(std::move(block)));
 }
 
+Result<std::unique_ptr<ChildProcess>> ChildProcess::adopt(
+    EventLoop& loop, const ProcessIdentity& identity, std::function<void(ProcessExit)> on_exit) {
+  auto block = std::make_unique<Block>();
+  block->loop = &loop;
+  block->pid = identity.pid;
+  block->start_time = identity.start_time;
+  block->adopted = true;
+  block->pidfd.reset(static_cast<int>(syscall(SYS_pidfd_open, identity.pid, 0)));
+  if (!block->pidfd.valid() && errno != ESRCH) {
+    return Error::from_errno(errno, "process " + std::to_string(identity.pid));
+  }
+  // Looked at after the pidfd is open: from here on the number cannot change its meaning.
+  const auto facts = read_process_facts(identity.pid);
+  if (!block->pidfd.valid() || !facts.has_value() || facts->start_time != identity.start_time) {
+    return Error(ErrorKind::NotFound, "process " + std::to_string(identity.pid) + " has ended");
+  }
+  block->on_exit = std::move(on_exit);
+  block->poll_pidfd();
+  return std::unique_ptr<ChildProcess>(new ChildProcess(std::move(block)));
+}
+
 int ChildProcess::pid() const {
   return block_->pid;
 }
@@ -181,9 +210,12 @@ bool ChildProcess::running() const {
   return block_->running;
 }
 
-// Until look() has reaped it, the pid cannot belong to anybody else.
+// Until look() has reaped it, the pid of a child cannot belong to anybody else; that of an adopted
+// process can.
 void ChildProcess::signal(int signal_number) {
-  if (block_->running) {
+  if (block_->running && block_->pidfd.valid()) {
+    syscall(SYS_pidfd_send_signal, block_->pidfd.get(), signal_number, nullptr, 0);
+  } else if (block_->running) {
     kill(block_->pid, signal_number);
   }
 }
@@ -195,6 +227,9 @@ void ChildProcess::signal_group(int signal_number) {
 }
 
 std::string ProcessExit::text() const {
+  if (!seen) {
+    return "ended unseen";
+  }
   if (signal != 0) {
     return std::string("killed by ") + signal_name(signal) + (core_dumped ? " (core dumped)" : "");
   }

@@ -28,8 +28,15 @@ struct ProcessExit {
   int status = 0;  // exit code when `signal` is 0
   int signal = 0;
   bool core_dumped = false;
+  bool seen = true;  // false: not our child, so the kernel does not tell how it ended
   std::uint64_t max_resident_bytes = 0;
   std::string text() const;  // "exited with 1", "killed by SIGKILL"
+};
+
+// Of a process for its whole life; a pid alone may come to mean another process.
+struct ProcessIdentity {
+  int pid = 0;
+  std::uint64_t start_time = 0;  // of /proc/PID/stat, clock ticks since boot
 };
 
 class ChildProcess {
@@ -37,6 +44,11 @@ class ChildProcess {
   // The error names the program and why it could not be started; nothing is left then.
   static Result<std::unique_ptr<ChildProcess>> spawn(EventLoop& loop,
                                                      const SpawnPlan& plan,
+                                                     std::function<void(ProcessExit)> on_exit);
+  // Watches a process that was started by an earlier run of our program. NotFound: it has ended.
+  // System: the kernel has no pidfds.
+  static Result<std::unique_ptr<ChildProcess>> adopt(EventLoop& loop,
+                                                     const ProcessIdentity& identity,
                                                      std::function<void(ProcessExit)> on_exit);
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
