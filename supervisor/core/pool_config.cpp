@@ -88,6 +88,7 @@ class ConfigReader {
     worker.kind = settings_.text("worker.kind");
     worker.program = settings_.text("worker.program");
     worker.arguments = settings_.list("worker.arguments");
+    worker.proxy_localhost = settings_.text("worker.proxy_localhost");
     worker.log_level = settings_.text("worker.log_level");
     worker.orphan_grace = settings_.duration("worker.orphan_grace");
     worker.open_files = settings_.count("worker.open_files");
@@ -246,6 +247,7 @@ ConfigHash PoolConfig::worker_hash() const {
   hash.add(account.ca_file);
   hash.add(worker.kind);
   hash.add(worker.program);
+  hash.add(worker.proxy_localhost);
   hash.add(worker.log_level);
   hash.add(log.format);
   hash.add(log.directory);

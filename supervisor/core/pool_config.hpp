@@ -31,6 +31,7 @@ struct WorkerSettings {
   std::string program;                 // empty: the kind's own
   std::vector<std::string> arguments;  // passed on as they are
   std::vector<std::pair<std::string, std::string>> environment;
+  std::string proxy_localhost;  // "allow", "deny", "direct"; empty: the worker's own default
   std::string log_level = "info";
   Duration orphan_grace = std::chrono::minutes{10};
   std::uint64_t open_files = 0;  // RLIMIT_NOFILE; 0: as inherited

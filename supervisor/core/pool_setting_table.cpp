@@ -94,6 +94,10 @@ std::vector<SettingSpec> worker_keys() {
   SettingSpec kind = text_key("worker.kind", "sc-worker", "Which program the workers are");
   kind.type = Choice;
   kind.choices = worker_kind_names();
+  SettingSpec localhost = text_key(
+      "worker.proxy_localhost", "", "Sites on this machine; allow with --local, else deny");
+  localhost.type = Choice;
+  localhost.choices = {"allow", "deny", "direct"};
   SettingSpec level = text_key("worker.log_level", "info", "How much the workers log");
   level.type = Choice;
   level.choices = {"error", "info", "debug"};
@@ -107,6 +111,7 @@ std::vector<SettingSpec> worker_keys() {
       text_key("worker.program", "", "Path of the worker; the kind's own unless set"),
       list_key("worker.arguments", "Flags passed on to the workers"),
       environment,
+      localhost,
       level,
       typed_key("worker.orphan_grace", Duration, "10m", "A worker without supervisor ends after"),
       typed_key("worker.open_files", Count, "0", "Limit of open files of a worker; 0: inherited"),

@@ -28,6 +28,7 @@ WorkerKind make_our_worker() {
                     {{"--cacert-file", "{ca_file}"}},
                     {{"--api-address", "{api_address}"}},
                     {{"--log-file", "{log_file}"}},
+                    {{"--proxy-localhost", "{proxy_localhost}"}},
                     {{"--log-level", "{log_level}"}},
                     {{"--log-format", "{log_format}"}},
                     {{"--pidfile", "{pid_file}"}},

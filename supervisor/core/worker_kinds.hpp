@@ -52,7 +52,8 @@ struct WorkerKind {
 };
 
 // Facts that fill the words: tunnel_name, user, region, rest_url, api_address, log_file, pid_file,
-// ready_file, supervisor_socket, orphan_grace, metadata, ca_file, log_level.
+// ready_file, supervisor_socket, orphan_grace, metadata, ca_file, log_level, log_format,
+// proxy_localhost.
 using LaunchFacts = std::map<std::string, std::string, std::less<>>;
 
 struct LaunchPlan {

@@ -1,0 +1,68 @@
+#include <doctest/doctest.h>
+
+#include "supervisor/core/status_report.hpp"
+
+using namespace scpool;
+using namespace scpool::supervisor;
+
+namespace {
+
+StatusReport example() {
+  StatusReport report;
+  report.pool = "<web>";
+  report.tunnel_name = "a&b";
+  report.version = "1.2.3";
+  report.snapshot.size = 2;
+  report.snapshot.ready = 1;
+  WorkerSnapshot worker;
+  worker.worker = {{1}, {7}};
+  worker.state = WorkerState::Ready;
+  worker.streams = 9;
+  worker.reason = {ReasonKind::BecameReady, "<script>"};
+  report.snapshot.workers.push_back(worker);
+  VacantSlotSnapshot vacant;
+  vacant.state = VacancyState::Failed;
+  vacant.last_cause = ExitCause::Credentials;
+  report.snapshot.vacant.push_back(vacant);
+  report.workers_started = 5;
+  report.workers_ended["crash"] = 3;
+  return report;
+}
+
+bool contains(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("metrics tell size, strength, ends by cause and each worker") {
+  const std::string text = status_metrics(example());
+  for (const char* line : {"sc_pool_size 2\n",
+                           "sc_pool_ready 1\n",
+                           "sc_pool_workers{state=\"ready\"} 1\n",
+                           "sc_pool_workers{state=\"starting\"} 0\n",
+                           "sc_pool_vacant_slots 1\n",
+                           "sc_pool_workers_started_total 5\n",
+                           "sc_pool_workers_ended_total{cause=\"crash\"} 3\n",
+                           "sc_pool_worker_streams{slot=\"1\",generation=\"7\"} 9\n"}) {
+    CAPTURE(line);
+    CHECK(contains(text, line));
+  }
+}
+
+TEST_CASE("the page shows every slot and nothing of it is markup") {
+  const std::string page = status_page(example());
+  CHECK(contains(page, "&lt;web&gt;"));
+  CHECK(contains(page, "a&amp;b"));
+  CHECK_FALSE(contains(page, "<script>"));
+  CHECK(contains(page, "credentials"));
+  CHECK(contains(page, "class=ready"));
+}
+
+TEST_CASE("a terminal gets the same page as text") {
+  const std::string text = status_text(example());
+  CHECK(contains(text, "1 of 2 workers ready"));
+  CHECK(contains(text, "slot 1  ready"));
+  CHECK(contains(text, "slot 0  failed"));
+  CHECK_FALSE(contains(text, "<td"));
+}
