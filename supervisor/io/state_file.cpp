@@ -6,96 +6,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 namespace scpool::supervisor {
 namespace {
-
-using Json = nlohmann::json;
-
-constexpr int kFormatVersion = 1;
-
-std::string to_json_text(const PoolRecord& record) {
-  Json processes = Json::array();
-  for (const KnownProcess& known : record.processes) {
-    processes.push_back({{"slot", known.worker.slot.value},
-                         {"generation", known.worker.generation.value},
-                         {"pid", known.pid},
-                         {"start_time", known.start_time},
-                         {"tunnel_id", known.tunnel.value}});
-  }
-  Json left = Json::array();
-  for (const TunnelId& tunnel : record.left_tunnels) {
-    left.push_back(tunnel.value);
-  }
-  Json root = {{"version", kFormatVersion},
-               {"next_generation", record.next_generation.value},
-               {"boot_id", record.boot_id},
-               {"processes", processes},
-               {"left_tunnels", left}};
-  if (record.wished_size.has_value()) {
-    root["wished_size"] = *record.wished_size;
-  }
-  return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-template <class Integer>
-std::optional<Integer> number_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_number_unsigned()) {
-    return std::nullopt;
-  }
-  return static_cast<Integer>(found->get<std::uint64_t>());
-}
-
-std::string text_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
-
-std::optional<KnownProcess> to_process(const Json& item) {
-  if (!item.is_object()) {
-    return std::nullopt;
-  }
-  const auto slot = number_at<std::uint32_t>(item, "slot");
-  const auto generation = number_at<std::uint64_t>(item, "generation");
-  const auto pid = number_at<int>(item, "pid");
-  const auto start_time = number_at<std::uint64_t>(item, "start_time");
-  if (!slot || !generation || !pid || *pid <= 1 || !start_time) {
-    return std::nullopt;
-  }
-  return KnownProcess{
-      {{*slot}, {*generation}}, *pid, *start_time, TunnelId{text_at(item, "tunnel_id")}};
-}
-
-std::optional<PoolRecord> to_record(const Json& root) {
-  if (!root.is_object() || number_at<int>(root, "version") != kFormatVersion) {
-    return std::nullopt;
-  }
-  const auto next = number_at<std::uint64_t>(root, "next_generation");
-  const auto processes = root.find("processes");
-  if (!next || processes == root.end() || !processes->is_array()) {
-    return std::nullopt;
-  }
-  PoolRecord record;
-  record.next_generation = {*next};
-  record.boot_id = text_at(root, "boot_id");
-  record.wished_size = number_at<std::uint32_t>(root, "wished_size");
-  for (const Json& item : *processes) {
-    const auto process = to_process(item);
-    if (!process) {
-      return std::nullopt;
-    }
-    record.processes.push_back(*process);
-  }
-  for (const Json& item : root.value("left_tunnels", Json::array())) {
-    if (item.is_string()) {
-      record.left_tunnels.push_back(TunnelId{item.get<std::string>()});
-    }
-  }
-  return record;
-}
 
 Result<void> write_synced(const std::string& path, const std::string& text) {
   const int descriptor =
@@ -136,29 +50,28 @@ void sync_directory_of(const std::string& path) {
 
 }  // namespace
 
-Result<PoolRecord> StateFile::load() const {
+Result<StoredState> StateFile::load() const {
   std::ifstream file(path_);
   if (!file) {
     if (access(path_.c_str(), F_OK) != 0 && errno == ENOENT) {
-      return PoolRecord{};
+      return StoredState{};
     }
     return Error::from_errno(errno, path_);
   }
   std::ostringstream content;
   content << file.rdbuf();
-  const Json root = Json::parse(content.str(), nullptr, false);
-  auto record = to_record(root);
-  if (!record) {
+  auto state = state_from_json(content.str());
+  if (!state) {
     return Error(ErrorKind::Invalid,
                  path_ +
                      ": this is not a pool's state; if no worker of this pool runs any more, "
                      "remove the file and start again");
   }
-  return std::move(*record);
+  return std::move(*state);
 }
 
-Result<void> StateFile::save(const PoolRecord& record) {
-  std::string text = to_json_text(record);
+Result<void> StateFile::save(const StoredState& state) {
+  std::string text = state_to_json(state);
   if (text == last_written_) {
     return {};
   }

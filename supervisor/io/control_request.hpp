@@ -1,0 +1,31 @@
+// The commands of the control socket as values: path and JSON body to one of the pool's events, and
+// the JSON of their answers. No I/O. Not in the layout's list: it keeps JSON out of the socket.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/result.hpp"
+#include "supervisor/core/event_journal.hpp"
+#include "supervisor/core/pool_events.hpp"
+
+namespace scpool::supervisor {
+
+struct ControlRequest {
+  PoolEvent event;  // unless `reload` or `stop`
+  std::optional<StopUrgency> stop;
+  std::optional<Duration> limit;  // with `stop`
+  bool reload = false;
+  std::string done;  // what to answer
+};
+
+// NotFound: no such command. Invalid: the body does not fit it; the sentence says what would.
+Result<ControlRequest> parse_control_request(const std::string& path,
+                                             const std::string& body,
+                                             Instant now);
+
+std::string message_json(const std::string& message);  // {"message": "..."}
+// {"events": [...], "next": CURSOR, "gap": bool}
+std::string events_json(const EventJournal::Page& page);
+
+}  // namespace scpool::supervisor

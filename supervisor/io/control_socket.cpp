@@ -1,0 +1,186 @@
+#include "supervisor/io/control_socket.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "common/base/text.hpp"
+#include "supervisor/io/control_request.hpp"
+#include "supervisor/io/pool_api.hpp"
+
+namespace scpool::supervisor {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kEventPage = 500;
+constexpr std::size_t kMaxWaiting = 64;
+constexpr std::uint64_t kMaxWaitSeconds = 60;
+
+HttpServerSettings server_settings() {
+  HttpServerSettings settings;
+  settings.server_name = "sc-pool";
+  settings.max_connections = 256;
+  return settings;
+}
+
+bool is_member(unsigned uid, unsigned gid, unsigned wanted) {
+  if (gid == wanted) {
+    return true;
+  }
+  const passwd* user = getpwuid(uid);
+  if (user == nullptr) {
+    return false;
+  }
+  int count = 256;
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  if (getgrouplist(user->pw_name, gid, groups.data(), &count) < 0) {
+    return false;
+  }
+  groups.resize(static_cast<std::size_t>(count));
+  return std::find(groups.begin(), groups.end(), wanted) != groups.end();
+}
+
+std::optional<std::string> rest_of(const std::string& path, std::string_view prefix) {
+  return path.starts_with(prefix) ? std::optional(path.substr(prefix.size())) : std::nullopt;
+}
+
+}  // namespace
+
+ControlSocket::ControlSocket(EventLoop& loop, PoolFront& front)
+    : front_(front),
+      timer_(loop, [this] { end_waiting(); }),
+      server_(loop, server_settings(), [this](const HttpRequest& request, HttpReply reply) {
+        answer(request, std::move(reply));
+      }) {}
+
+Result<std::unique_ptr<ControlSocket>> ControlSocket::listen(EventLoop& loop,
+                                                             const std::string& path,
+                                                             const std::string& group,
+                                                             PoolFront& front) {
+  auto socket = std::make_unique<ControlSocket>(loop, front);
+  if (!group.empty()) {
+    const ::group* found = getgrnam(group.c_str());
+    if (found == nullptr) {
+      return Error(ErrorKind::Invalid, "control.group: there is no group '" + group + "'");
+    }
+    socket->group_ = found->gr_gid;
+  }
+  if (auto bound = socket->server_.listen_unix(path, group.empty() ? 0600U : 0660U); !bound) {
+    return bound.error();
+  }
+  if (socket->group_.has_value() &&
+      chown(path.c_str(), static_cast<uid_t>(-1), *socket->group_) != 0) {
+    return Error::from_errno(errno, "control.group: " + path);
+  }
+  return socket;
+}
+
+bool ControlSocket::is_allowed(const std::optional<PeerCredentials>& peer) const {
+  if (!peer.has_value()) {
+    return false;
+  }
+  return peer->uid == 0 || peer->uid == getuid() ||
+         (group_.has_value() && is_member(peer->uid, peer->gid, *group_));
+}
+
+void ControlSocket::answer(const HttpRequest& request, HttpReply reply) {
+  if (!is_allowed(request.credentials)) {
+    reply.send(json_error(403, "this pool takes commands from root and its own user only"));
+    return;
+  }
+  const std::string& method = request.head.method;
+  if (method == "POST") {
+    reply.send(perform(request));
+    return;
+  }
+  if (method != "GET" && method != "HEAD") {
+    HttpResponse response = json_error(405, "questions are GET, commands are POST");
+    response.fields.set("Allow", "GET, HEAD, POST");
+    reply.send(std::move(response));
+    return;
+  }
+  if (request.path == "/v1/events") {
+    answer_events(request, std::move(reply));
+    return;
+  }
+  auto found = answer_question(request);
+  reply.send(found ? std::move(*found) : json_error(404, "no such path: " + request.path));
+}
+
+std::optional<HttpResponse> ControlSocket::answer_question(const HttpRequest& request) const {
+  if (request.path == "/v1/status") {
+    return json_response(200, status_json(front_.report(), Audience::Owner));
+  }
+  if (const auto slot_text = rest_of(request.path, "/v1/explain/")) {
+    const auto slot = parse_number(*slot_text);
+    const std::string text =
+        slot && *slot <= UINT32_MAX ? front_.explain({static_cast<std::uint32_t>(*slot)}) : "";
+    return text.empty() ? json_error(404, "there is no slot " + *slot_text)
+                        : text_response(200, text);
+  }
+  return answer_read_only(front_, request, Audience::Owner);
+}
+
+HttpResponse ControlSocket::perform(const HttpRequest& request) {
+  auto parsed = parse_control_request(request.path, request.body, front_.now());
+  if (!parsed) {
+    return json_error(parsed.error().kind() == ErrorKind::NotFound ? 404 : 400,
+                      parsed.error().sentence());
+  }
+  ControlRequest& wanted = parsed.value();
+  if (wanted.reload) {
+    const auto done = front_.reload();
+    return done ? json_response(200, message_json(done.value()))
+                : json_error(422, done.error().sentence());
+  }
+  if (wanted.stop.has_value()) {
+    front_.go_down(*wanted.stop, wanted.limit);
+  } else {
+    front_.command(std::move(wanted.event));
+  }
+  return json_response(202, message_json(wanted.done));
+}
+
+void ControlSocket::answer_events(const HttpRequest& request, HttpReply reply) {
+  const std::uint64_t from = parse_number(request.parameter("from").value_or("")).value_or(0);
+  const std::uint64_t wait = parse_number(request.parameter("wait_s").value_or("")).value_or(0);
+  const EventJournal::Page page = front_.journal().from(from, kEventPage);
+  if (!page.entries.empty() || wait == 0 || waiting_.size() >= kMaxWaiting) {
+    reply.send(json_response(200, events_json(page)));
+    return;
+  }
+  const Duration limit = std::chrono::seconds{std::min(wait, kMaxWaitSeconds)};
+  waiting_.push_back({std::move(reply), from, front_.now() + limit});
+  end_waiting();
+}
+
+void ControlSocket::note_news() {
+  for (Waiting& each : waiting_) {
+    each.reply.send(json_response(200, events_json(front_.journal().from(each.from, kEventPage))));
+  }
+  waiting_.clear();
+  timer_.arm(kNever);
+}
+
+void ControlSocket::end_waiting() {
+  Instant next = kNever;
+  for (auto each = waiting_.begin(); each != waiting_.end();) {
+    if (each->deadline <= front_.now() || !each->reply.client_is_there()) {
+      each->reply.send(
+          json_response(200, events_json(front_.journal().from(each->from, kEventPage))));
+      each = waiting_.erase(each);
+    } else {
+      next = std::min(next, each->deadline);
+      ++each;
+    }
+  }
+  timer_.arm(next);
+}
+
+}  // namespace scpool::supervisor

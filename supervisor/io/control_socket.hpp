@@ -1,0 +1,53 @@
+// The local socket that every verb talks to: HTTP and JSON, `curl --unix-socket …
+// http://pool/v1/…`. Root, our own user and the members of one group may command; everybody else
+// gets a 403 and the kernel's word for who they are is believed (SO_PEERCRED), not the file's mode.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/io/http_server.hpp"
+#include "common/io/timer.hpp"
+#include "supervisor/io/pool_front.hpp"
+
+namespace scpool::supervisor {
+
+class ControlSocket {
+ public:
+  // `group` empty: root and own user only. `front` must outlive the socket.
+  static Result<std::unique_ptr<ControlSocket>> listen(EventLoop& loop,
+                                                       const std::string& path,
+                                                       const std::string& group,
+                                                       PoolFront& front);
+  ControlSocket(EventLoop& loop, PoolFront& front);
+  ControlSocket(const ControlSocket&) = delete;
+  ControlSocket& operator=(const ControlSocket&) = delete;
+
+  // The journal grew: readers that wait for news get them.
+  void note_news();
+
+ private:
+  // A reader of events that has read all there is.
+  struct Waiting {
+    HttpReply reply;
+    std::uint64_t from;
+    Instant deadline;
+  };
+
+  void answer(const HttpRequest& request, HttpReply reply);
+  bool is_allowed(const std::optional<PeerCredentials>& peer) const;
+  std::optional<HttpResponse> answer_question(const HttpRequest& request) const;
+  HttpResponse perform(const HttpRequest& request);
+  void answer_events(const HttpRequest& request, HttpReply reply);
+  void end_waiting();
+
+  PoolFront& front_;
+  std::optional<unsigned> group_;
+  std::list<Waiting> waiting_;
+  DeadlineTimer timer_;
+  HttpServer server_;
+};
+
+}  // namespace scpool::supervisor

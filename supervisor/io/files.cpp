@@ -1,0 +1,92 @@
+#include "supervisor/io/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "common/base/text.hpp"
+
+namespace scpool::supervisor {
+namespace {
+
+constexpr std::size_t kMaxSecret = 4096;
+
+Result<void> make_one(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) {
+    return {};
+  }
+  return Error::from_errno(errno, "cannot make the directory " + path);
+}
+
+}  // namespace
+
+Result<void> make_private_directory(const std::string& path) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    const std::string parent = path.substr(0, at);
+    if (file_exists(parent)) {
+      continue;
+    }
+    if (auto made = make_one(parent); !made) {
+      return made;
+    }
+  }
+  if (auto made = make_one(path); !made) {
+    return made;
+  }
+  struct stat facts {};
+  if (stat(path.c_str(), &facts) != 0) {
+    return Error::from_errno(errno, path);
+  }
+  if (!S_ISDIR(facts.st_mode)) {
+    return Error(ErrorKind::Exists, path + ": not a directory");
+  }
+  if (facts.st_uid != getuid() && (facts.st_mode & S_IWOTH) != 0) {
+    return Error(ErrorKind::Denied, path + ": belongs to another user and anybody may write there");
+  }
+  // Permission bits do not tell of a read-only file system; a file does.
+  std::string probe = path + "/.writable-XXXXXX";
+  const int descriptor = mkstemp(probe.data());
+  if (descriptor < 0) {
+    return Error::from_errno(errno, "cannot write in " + path);
+  }
+  close(descriptor);
+  unlink(probe.c_str());
+  return {};
+}
+
+Result<Secret> read_secret_file(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return Error::from_errno(errno, path);
+  }
+  struct stat facts {};
+  fstat(descriptor, &facts);
+  std::array<char, kMaxSecret> buffer{};
+  const ssize_t count = read(descriptor, buffer.data(), buffer.size());
+  close(descriptor);
+  if ((facts.st_mode & (S_IRGRP | S_IROTH | S_IWGRP | S_IWOTH)) != 0) {
+    return Error(ErrorKind::Denied,
+                 path + ": others may read this secret; run: chmod 600 " + shell_quoted(path));
+  }
+  std::string_view text(buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
+    text.remove_suffix(1);
+  }
+  if (text.empty()) {
+    return Error(ErrorKind::Invalid, path + ": empty");
+  }
+  return Secret(std::string(text));
+}
+
+bool file_exists(const std::string& path) {
+  return access(path.c_str(), F_OK) == 0;
+}
+
+void remove_empty_directory(const std::string& path) {
+  rmdir(path.c_str());
+}
+
+}  // namespace scpool::supervisor

@@ -1,0 +1,22 @@
+// Directories and small files of the supervisor: made private, proven writable, secrets refused
+// when others may read them. Not in the layout's list: `up`, the state and the embedded server
+// share it.
+#pragma once
+
+#include <string>
+
+#include "common/base/result.hpp"
+#include "common/base/secret.hpp"
+
+namespace scpool::supervisor {
+
+// With its parents, mode 0700; an existing one keeps its mode. The error names the directory and,
+// when it cannot be written to, says so.
+Result<void> make_private_directory(const std::string& path);
+// Denied: group or others may read it. Trailing line ends are cut.
+Result<Secret> read_secret_file(const std::string& path);
+bool file_exists(const std::string& path);
+// Removes an empty directory; anything else stays.
+void remove_empty_directory(const std::string& path);
+
+}  // namespace scpool::supervisor

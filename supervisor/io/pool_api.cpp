@@ -1,0 +1,117 @@
+#include "supervisor/io/pool_api.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace scpool::supervisor {
+namespace {
+
+HttpServerSettings server_settings() {
+  HttpServerSettings settings;
+  settings.server_name = "sc-pool";
+  return settings;
+}
+
+HttpResponse with_type(std::string type, std::string body) {
+  HttpResponse response;
+  response.fields.set("Content-Type", std::move(type));
+  response.fields.set("Cache-Control", "no-store");
+  response.body = std::move(body);
+  return response;
+}
+
+HttpResponse readiness(const PoolFront& front) {
+  const StatusReport report = front.report();
+  if (has_minimum(report.snapshot)) {
+    return text_response(200, "OK");
+  }
+  return text_response(503, "Service Unavailable\n" + status_line(report.snapshot) + "\n");
+}
+
+std::string version_json() {
+  return nlohmann::json{{"version", SCPOOL_VERSION}}.dump() + "\n";
+}
+
+// Browsers name it; curl says that it takes anything.
+bool wants_html(const HttpRequest& request) {
+  const auto accept = request.head.fields.find("Accept");
+  return accept.has_value() && accept->find("text/html") != std::string_view::npos;
+}
+
+HttpResponse method_not_allowed() {
+  HttpResponse response = json_error(405, "this is read-only: GET and HEAD");
+  response.fields.set("Allow", "GET, HEAD");
+  return response;
+}
+
+}  // namespace
+
+std::optional<HttpResponse> answer_read_only(const PoolFront& front,
+                                             const HttpRequest& request,
+                                             Audience audience) {
+  const std::string& path = request.path;
+  if (path == "/readyz" || path == "/readiness") {
+    return readiness(front);
+  }
+  if (path == "/healthz" || path == "/liveness") {
+    return text_response(200, "OK");
+  }
+  if (path == "/info") {
+    return json_response(200, status_json(front.report(), audience));
+  }
+  if (path == "/metrics") {
+    return with_type("text/plain; version=0.0.4; charset=utf-8", status_metrics(front.report()));
+  }
+  if (path == "/configz") {
+    return text_response(200, front.configuration_text());
+  }
+  if (path == "/version") {
+    return json_response(200, version_json());
+  }
+  if (path == "/" && !wants_html(request)) {
+    return text_response(200, status_text(front.report()));
+  }
+  if (path == "/") {
+    HttpResponse page = with_type("text/html; charset=utf-8", status_page(front.report()));
+    page.fields.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
+    page.fields.set("X-Content-Type-Options", "nosniff");
+    return page;
+  }
+  return std::nullopt;
+}
+
+PoolApi::PoolApi(EventLoop& loop)
+    : server_(loop, server_settings(), [this](const HttpRequest& request, HttpReply reply) {
+        reply.send(answer(request));
+      }) {}
+
+Result<std::unique_ptr<PoolApi>> PoolApi::listen(EventLoop& loop, const std::string& address) {
+  const auto at = parse_endpoint(address);
+  if (!at) {
+    return at.error();
+  }
+  auto api = std::make_unique<PoolApi>(loop);
+  auto bound = api->server_.listen_tcp(at.value(), nullptr);
+  if (!bound) {
+    return bound.error();
+  }
+  api->endpoint_ = bound.value();
+  return api;
+}
+
+HttpResponse PoolApi::answer(const HttpRequest& request) const {
+  if (request.head.method != "GET" && request.head.method != "HEAD") {
+    return method_not_allowed();
+  }
+  if (front_ == nullptr) {
+    const bool liveness = request.path == "/liveness" || request.path == "/healthz";
+    return liveness ? text_response(200, "OK") : text_response(503, "starting\n");
+  }
+  auto found = answer_read_only(*front_, request, Audience::Anybody);
+  return found ? std::move(*found)
+               : json_error(404,
+                            "there are /readyz /readiness /healthz /liveness /info /metrics "
+                            "/configz /version and /");
+}
+
+}  // namespace scpool::supervisor

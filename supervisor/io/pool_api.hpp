@@ -1,0 +1,41 @@
+// The read-only API: readiness, liveness, information, metrics, configuration, version and a page.
+// The same answers on TCP (127.0.0.1:8032) and on the control socket. Liveness speaks of the
+// supervisor, never of tunnels. Not in the layout's list: the part of control_socket that has no
+// commands.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/io/http_server.hpp"
+#include "supervisor/io/pool_front.hpp"
+
+namespace scpool::supervisor {
+
+// Nothing: the path is not one of the read-only API.
+std::optional<HttpResponse> answer_read_only(const PoolFront& front,
+                                             const HttpRequest& request,
+                                             Audience audience);
+
+class PoolApi {
+ public:
+  // Exists: the port is taken; the sentence names its holder.
+  static Result<std::unique_ptr<PoolApi>> listen(EventLoop& loop, const std::string& address);
+  explicit PoolApi(EventLoop& loop);
+  PoolApi(const PoolApi&) = delete;
+  PoolApi& operator=(const PoolApi&) = delete;
+
+  // Until then every path but liveness answers 503: the port is held before anything is started.
+  void show(const PoolFront* front) { front_ = front; }
+  std::string address() const { return endpoint_.text(); }
+
+ private:
+  HttpResponse answer(const HttpRequest& request) const;
+
+  const PoolFront* front_ = nullptr;
+  Endpoint endpoint_;
+  HttpServer server_;
+};
+
+}  // namespace scpool::supervisor

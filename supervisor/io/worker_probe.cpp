@@ -1,0 +1,144 @@
+#include "supervisor/io/worker_probe.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/base/text.hpp"
+
+namespace scpool::supervisor {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kMaxDetail = 200;
+
+std::uint32_t count_of(const std::string& metrics, std::string_view name) {
+  const double value = metric_sum(metrics, name).value_or(0.0);
+  return value > 0.0 && value < 4e9 ? static_cast<std::uint32_t>(value) : 0;
+}
+
+}  // namespace
+
+std::optional<double> metric_sum(const std::string& text, std::string_view name) {
+  std::optional<double> sum;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!line.starts_with(name) || line.size() <= name.size()) {
+      continue;
+    }
+    const char next = line[name.size()];
+    const std::size_t labels_end = next == '{' ? line.rfind('}') : name.size() - 1;
+    if ((next != ' ' && next != '{') || labels_end == std::string_view::npos) {
+      continue;
+    }
+    const std::string value(trim(line.substr(labels_end + 1)));
+    sum = sum.value_or(0.0) + std::strtod(value.c_str(), nullptr);
+  }
+  return sum;
+}
+
+void WorkerProbe::start(const WorkerProcess& process, Duration timeout, OnAnswer on_answer) {
+  const WorkerId worker = process.worker();
+  auto& slot = running_[worker];
+  slot = std::make_unique<Run>();
+  Run& run = *slot;
+  run.answer.worker = worker;
+  run.on_answer = std::move(on_answer);
+  if (const auto facts = read_process_facts(process.pid())) {
+    run.answer.memory = facts->resident_bytes;
+    run.answer.descriptors = facts->open_descriptors;
+  }
+  const WorkerKind& kind = process.kind();
+  if (kind.readiness == ReadinessSource::ReadyFile) {
+    look_for_ready_file(process);
+    return;
+  }
+  run.ready = ask(process, kind.ready_path, timeout, &WorkerProbe::take_ready);
+  run.health = ask(process, kind.health_path, timeout, &WorkerProbe::take_health);
+  run.info = ask(process, kind.info_path, timeout, &WorkerProbe::take_info);
+  run.metrics = ask(process, kind.metrics_path, timeout, &WorkerProbe::take_metrics);
+}
+
+HttpClient::Ticket WorkerProbe::ask(const WorkerProcess& process,
+                                    const std::string& path,
+                                    Duration timeout,
+                                    void (WorkerProbe::*then)(Run&, const HttpAnswer&)) {
+  const WorkerId worker = process.worker();
+  if (path.empty()) {
+    return {};
+  }
+  running_[worker]->open_calls += 1;
+  HttpCall call;
+  call.url = "http://worker" + path;
+  call.unix_socket = process.files().socket;
+  call.timeout = timeout;
+  return client_.start(std::move(call), [this, worker, then](const Result<HttpAnswer>& answer) {
+    const auto found = running_.find(worker);
+    if (found == running_.end()) {
+      return;
+    }
+    if (!answer.ok()) {
+      fail(worker, answer.error().sentence());
+      return;
+    }
+    found->second->open_calls -= 1;
+    (this->*then)(*found->second, answer.value());
+    finish_if_complete(worker);
+  });
+}
+
+// The vendor's older client tells by a file; there is no answer to wait for.
+void WorkerProbe::look_for_ready_file(const WorkerProcess& process) {
+  const WorkerId worker = process.worker();
+  Run& run = *running_[worker];
+  run.answer.ready = access(process.files().ready_file.c_str(), F_OK) == 0;
+  run.answer.connected = run.answer.ready;
+  run.answer.detail = run.answer.ready ? "" : "no ready file yet";
+  loop_.post([this, worker] { finish_if_complete(worker); });
+}
+
+void WorkerProbe::take_ready(Run& run, const HttpAnswer& answer) {
+  run.answer.ready = answer.status == 200;
+  if (!run.answer.ready) {
+    run.answer.detail = std::string(trim(answer.body)).substr(0, kMaxDetail);
+  }
+}
+
+void WorkerProbe::take_health(Run& run, const HttpAnswer& answer) {
+  run.answer.connected = answer.status == 200;
+}
+
+void WorkerProbe::take_info(Run& run, const HttpAnswer& answer) {
+  const Json root = Json::parse(answer.body, nullptr, false);
+  const auto id = root.is_object() ? root.find("tunnel_id") : root.end();
+  if (root.is_object() && id != root.end() && id->is_string()) {
+    run.answer.tunnel = TunnelId{id->get<std::string>()};
+  }
+}
+
+void WorkerProbe::take_metrics(Run& run, const HttpAnswer& answer) {
+  run.answer.jobs = count_of(answer.body, "sauce_connect_jobs_running");
+  run.answer.streams = count_of(answer.body, "sauce_connect_streams_active");
+  run.answer.connections = count_of(answer.body, "sauce_connect_tunnel_connections_active");
+}
+
+void WorkerProbe::finish_if_complete(WorkerId worker) {
+  const auto found = running_.find(worker);
+  if (found == running_.end() || found->second->open_calls > 0) {
+    return;
+  }
+  const std::unique_ptr<Run> run = std::move(found->second);
+  running_.erase(found);
+  run->on_answer(std::move(run->answer));
+}
+
+void WorkerProbe::fail(WorkerId worker, const std::string& why) {
+  const auto found = running_.find(worker);
+  const std::unique_ptr<Run> run = std::move(found->second);
+  running_.erase(found);
+  run->on_answer(ProbeFailed{worker, why});
+}
+
+}  // namespace scpool::supervisor

@@ -1,0 +1,62 @@
+// What a worker's local API says of it: /readyz decides, /info and /metrics add. One probe of a
+// worker at a time, within a deadline. Reports; judging is health_judge's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "common/io/http_client.hpp"
+#include "supervisor/core/pool_events.hpp"
+#include "supervisor/core/worker_kinds.hpp"
+#include "supervisor/io/worker_process.hpp"
+
+namespace scpool::supervisor {
+
+class WorkerProbe {
+ public:
+  using OnAnswer = std::function<void(std::variant<ProbeAnswered, ProbeFailed>)>;
+
+  WorkerProbe(EventLoop& loop, HttpClient& client) : loop_(loop), client_(client) {}
+  WorkerProbe(const WorkerProbe&) = delete;
+  WorkerProbe& operator=(const WorkerProbe&) = delete;
+
+  // The answer comes in a later turn, within `timeout`. A probe of the same worker that still runs
+  // is replaced; forget() drops it.
+  void start(const WorkerProcess& process, Duration timeout, OnAnswer on_answer);
+  void forget(WorkerId worker) { running_.erase(worker); }
+
+ private:
+  struct Run {
+    ProbeAnswered answer;
+    OnAnswer on_answer;
+    int open_calls = 0;
+    HttpClient::Ticket ready;
+    HttpClient::Ticket health;
+    HttpClient::Ticket info;
+    HttpClient::Ticket metrics;
+  };
+
+  HttpClient::Ticket ask(const WorkerProcess& process,
+                         const std::string& path,
+                         Duration timeout,
+                         void (WorkerProbe::*then)(Run&, const HttpAnswer&));
+  void look_for_ready_file(const WorkerProcess& process);
+  void take_ready(Run& run, const HttpAnswer& answer);
+  void take_health(Run& run, const HttpAnswer& answer);
+  void take_info(Run& run, const HttpAnswer& answer);
+  void take_metrics(Run& run, const HttpAnswer& answer);
+  void finish_if_complete(WorkerId worker);
+  void fail(WorkerId worker, const std::string& why);
+
+  EventLoop& loop_;
+  HttpClient& client_;
+  std::map<WorkerId, std::unique_ptr<Run>> running_;
+};
+
+// The sum of a metric over its labels, in the Prometheus text format; nothing when it is not there.
+std::optional<double> metric_sum(const std::string& text, std::string_view name);
+
+}  // namespace scpool::supervisor

@@ -1,0 +1,89 @@
+// One member: its process, log, pid file and API socket, all named after slot and generation. Its
+// output goes to its log, never to a pipe of ours, so that it lives on without us. Signals only
+// when told; decides nothing.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.hpp"
+#include "common/base/result.hpp"
+#include "common/io/child_process.hpp"
+#include "supervisor/core/directories.hpp"
+#include "supervisor/core/pool_events.hpp"
+#include "supervisor/core/worker_kinds.hpp"
+
+namespace scpool::supervisor {
+
+// "<pool>-<slot>.<generation>.{log,pid,ready,sock}".
+struct WorkerFiles {
+  std::string log;
+  std::string pid_file;
+  std::string ready_file;
+  std::string socket;
+};
+WorkerFiles worker_files(const PoolDirectories& directories,
+                         const std::string& pool,
+                         WorkerId worker);
+
+struct WorkerLaunch {
+  WorkerId worker;
+  WorkerFiles files;
+  LaunchPlan plan;
+  std::optional<std::uint64_t> open_files_limit;
+};
+
+class WorkerProcess {
+ public:
+  using OnExit = std::function<void(const WorkerExit&, const Evidence&)>;
+
+  // `kind` must outlive it. The error says what could not be opened or started; nothing is left.
+  static Result<std::unique_ptr<WorkerProcess>> start(EventLoop& loop,
+                                                      const WorkerKind& kind,
+                                                      WorkerLaunch launch,
+                                                      OnExit on_exit);
+  // One that an earlier supervisor started, with its pid and start time as they were written down.
+  // NotFound: that process has ended (its pid may belong to another by now).
+  static Result<std::unique_ptr<WorkerProcess>> adopt(EventLoop& loop,
+                                                      const WorkerKind& kind,
+                                                      WorkerLaunch launch,
+                                                      const ProcessIdentity& identity,
+                                                      OnExit on_exit);
+  // For start() and adopt() alone: it has no process yet.
+  WorkerProcess(const WorkerKind& kind, WorkerLaunch launch, OnExit on_exit);
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+  ~WorkerProcess() = default;
+
+  const WorkerId& worker() const { return launch_.worker; }
+  const WorkerFiles& files() const { return launch_.files; }
+  const WorkerKind& kind() const { return kind_; }
+  WallTime started_at() const { return started_at_; }
+  int pid() const { return process_->pid(); }
+  std::uint64_t start_time() const { return process_->start_time(); }
+
+  void drain();  // the kind's drain signal
+  void stop();   // the kind's second signal
+  void kill();   // KILL, to its whole group
+  void reopen_log();
+
+ private:
+  void note_exit(const ProcessExit& exit);
+
+  const WorkerKind& kind_;
+  WorkerLaunch launch_;
+  OnExit on_exit_;
+  WallTime started_at_{};
+  std::uint64_t out_of_memory_kills_ = 0;  // of the whole machine, when it started
+  std::unique_ptr<ChildProcess> process_;
+};
+
+// Of the machine since boot (/proc/vmstat); 0 when the kernel does not tell.
+std::uint64_t out_of_memory_kills();
+// What a worker inherits: our environment without what is meant for us alone.
+std::vector<std::pair<std::string, std::string>> inherited_environment();
+
+}  // namespace scpool::supervisor

@@ -1,0 +1,57 @@
+// Verbs that need no supervisor: config, version, completion.
+#include <unistd.h>
+
+#include "common/config/flag_text.hpp"
+#include "supervisor/pool_setup.hpp"
+#include "supervisor/terminal.hpp"
+#include "supervisor/verbs.hpp"
+
+namespace scpool::supervisor {
+
+ExitCode run_config(const Invocation& invocation) {
+  const std::string word = invocation.words.empty() ? "check" : invocation.words.front();
+  if (word != "check" && word != "show") {
+    return complain(ExitCode::Usage, "config: '" + word + "' is not one of check, show");
+  }
+  const auto loaded = load_pool_config(invocation);
+  if (const auto* problems = std::get_if<std::vector<Error>>(&loaded)) {
+    for (const Error& problem : *problems) {
+      complain(ExitCode::Usage, problem.sentence());
+    }
+    return ExitCode::Usage;
+  }
+  const auto& config = std::get<LoadedConfig>(loaded);
+  Terminal terminal(STDOUT_FILENO);
+  if (word == "show") {
+    terminal.write(config.text);
+  } else {
+    terminal.print((config.file.empty() ? std::string("The configuration") : config.file) +
+                   " is right: pool " + config.config.name + ", " +
+                   std::to_string(config.config.policy.size) + " workers.");
+  }
+  return ExitCode::Done;
+}
+
+ExitCode run_version(const Invocation& /*invocation*/) {
+  Terminal(STDOUT_FILENO).print("sc-pool " SCPOOL_VERSION);
+  return ExitCode::Done;
+}
+
+ExitCode run_completion(const Invocation& invocation) {
+  const std::string word = invocation.words.empty() ? "" : invocation.words.front();
+  constexpr std::pair<std::string_view, Shell> kShells[] = {
+      {"bash", Shell::Bash}, {"zsh", Shell::Zsh}, {"fish", Shell::Fish}};
+  for (const auto& [name, shell] : kShells) {
+    if (word == name) {
+      std::vector<CompletionCommand> commands;
+      for (const Verb& verb : verbs()) {
+        commands.push_back({verb.name, verb.summary, &verb.flags});
+      }
+      Terminal(STDOUT_FILENO).write(completion_script(shell, "sc-pool", commands));
+      return ExitCode::Done;
+    }
+  }
+  return complain(ExitCode::Usage, "completion: for which shell? bash, zsh or fish");
+}
+
+}  // namespace scpool::supervisor

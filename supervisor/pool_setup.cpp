@@ -1,0 +1,172 @@
+#include "supervisor/pool_setup.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "supervisor/io/files.hpp"
+#include "supervisor/io/pool_search.hpp"
+
+namespace scpool::supervisor {
+namespace {
+
+constexpr const char* kLocalName = "local";
+// sun_path of unix(7), without the closing NUL.
+constexpr std::size_t kMaxSocketPath = 107;
+// "-SLOT.GENERATION.sock" with room for years of restarts.
+constexpr std::size_t kLongestSuffix = 24;
+
+std::vector<Error> one(const Error& error) {
+  return {error};
+}
+
+// Without --config: the file of that name where configurations live, if there is one.
+std::string default_config_file(const std::string& pool) {
+  std::string base = "/etc";
+  if (getuid() != 0) {
+    const std::string home = environment_variable("HOME").value_or("");
+    base = environment_variable("XDG_CONFIG_HOME").value_or(home + "/.config");
+  }
+  std::string path = base + "/sc-pool/" + pool + ".toml";
+  return file_exists(path) ? path : std::string{};
+}
+
+std::variant<Settings, std::vector<Error>> load_settings(const Invocation& invocation,
+                                                         const std::string& file,
+                                                         PoolMode mode) {
+  SettingSources sources;
+  sources.flags = invocation.pool_flags;
+  sources.file = file;
+  sources.environment = environment_variable;
+  const std::string pool = invocation.settings.text("pool");
+  const std::string socket = invocation.settings.text("socket");
+  if (!pool.empty()) {
+    sources.flags.emplace_back("pool.name", pool);
+  }
+  if (!socket.empty()) {
+    sources.flags.emplace_back("control.socket", socket);
+  }
+  auto loaded = Settings::load(pool_setting_table(), sources);
+  const auto* settings = std::get_if<Settings>(&loaded);
+  if (settings != nullptr && mode == PoolMode::Local && !settings->given("pool.name")) {
+    sources.flags.emplace_back("pool.name", kLocalName);
+    return Settings::load(pool_setting_table(), sources);
+  }
+  return loaded;
+}
+
+std::string region_host(const std::string& region) {
+  // What the vendor's short names stand for (reference, section f.5); others are used as they are.
+  constexpr std::pair<std::string_view, std::string_view> kShortNames[] = {
+      {"us-west", "us-west-1"}, {"us-east", "us-east-4"}, {"eu-central", "eu-central-1"}};
+  for (const auto& [name, full] : kShortNames) {
+    if (region == name) {
+      return std::string(full);
+    }
+  }
+  return region;
+}
+
+std::string without_slash(std::string url) {
+  while (!url.empty() && url.back() == '/') {
+    url.pop_back();
+  }
+  return url;
+}
+
+}  // namespace
+
+std::variant<LoadedConfig, std::vector<Error>> load_pool_config(const Invocation& invocation) {
+  LoadedConfig loaded;
+  loaded.mode = invocation.settings.is_on("local") ? PoolMode::Local : PoolMode::Cloud;
+  loaded.file = invocation.settings.text("config");
+  if (loaded.file.empty() && loaded.mode == PoolMode::Cloud) {
+    const std::string pool = invocation.settings.text("pool");
+    loaded.file = default_config_file(pool.empty() ? "pool" : pool);
+  }
+  auto settings = load_settings(invocation, loaded.file, loaded.mode);
+  if (auto* problems = std::get_if<std::vector<Error>>(&settings)) {
+    return std::move(*problems);
+  }
+  auto& effective = std::get<Settings>(settings);
+  auto config = read_pool_config(effective, loaded.mode);
+  if (auto* problems = std::get_if<std::vector<Error>>(&config)) {
+    if (loaded.file.empty() && loaded.mode == PoolMode::Cloud) {
+      problems->emplace_back(
+          ErrorKind::Invalid,
+          "no configuration file: give one with --config FILE, or try everything on this machine "
+          "with: sc-pool up --local");
+    }
+    return std::move(*problems);
+  }
+  loaded.config = std::get<PoolConfig>(std::move(config));
+  if (loaded.mode == PoolMode::Local && loaded.config.worker.proxy_localhost.empty()) {
+    loaded.config.worker.proxy_localhost = "allow";  // where a first user's site is
+  }
+  loaded.text = effective.redacted_text();
+  if (const auto directories = directories_of(loaded.config); !directories) {
+    return one(directories.error());
+  }
+  return loaded;
+}
+
+Result<PoolDirectories> directories_of(const PoolConfig& config) {
+  auto found = find_pool_directories(config.name, getuid(), environment_variable);
+  if (!found) {
+    return found;
+  }
+  PoolDirectories& directories = found.value();
+  const std::pair<const std::string*, std::string*> overrides[] = {
+      {&config.run_directory, &directories.runtime},
+      {&config.state_directory, &directories.state},
+      {&config.log.directory, &directories.logs}};
+  for (const auto& [given, directory] : overrides) {
+    if (!given->empty()) {
+      *directory = *given;
+    }
+  }
+  return found;
+}
+
+Result<void> make_directories(const PoolDirectories& directories, const std::string& pool) {
+  for (const std::string& path : {directories.state, directories.logs, directories.runtime}) {
+    if (auto made = make_private_directory(path); !made) {
+      return made;
+    }
+  }
+  if (directories.runtime.size() + 1 + pool.size() + kLongestSuffix > kMaxSocketPath) {
+    return Error(ErrorKind::Invalid,
+                 directories.runtime +
+                     ": too long for sockets, whose paths have at most 107 bytes; set "
+                     "directories.run or XDG_RUNTIME_DIR to a shorter one");
+  }
+  return {};
+}
+
+Result<RestAccount> account_of(const PoolConfig& config, const PoolDirectories& directories) {
+  RestAccount account;
+  account.user = config.account.user;
+  account.url = without_slash(config.account.rest_url);
+  if (account.url.empty()) {
+    account.url = "https://api." + region_host(config.account.region) + ".saucelabs.com/rest/v1";
+  }
+  if (!config.account.ca_file.empty()) {
+    account.ca_files.push_back(config.account.ca_file);
+  }
+  account.access_key = config.account.access_key;
+  if (!account.access_key.empty()) {
+    return account;
+  }
+  std::string path = config.account.access_key_file;
+  if (path.find('/') == std::string::npos && !directories.credentials.empty()) {
+    path = directories.credentials + "/" + path;  // the name of a systemd credential
+  }
+  auto key = read_secret_file(path);
+  if (!key) {
+    return key.error().within("account.access_key_file");
+  }
+  account.access_key = std::move(key).value();
+  return account;
+}
+
+}  // namespace scpool::supervisor

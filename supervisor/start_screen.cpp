@@ -1,0 +1,191 @@
+#include "supervisor/start_screen.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "common/base/text.hpp"
+
+namespace scpool::supervisor {
+namespace {
+
+constexpr std::size_t kShortId = 8;
+
+std::string worker_name(const WorkerSnapshot& worker) {
+  return "worker " + std::to_string(worker.worker.slot.value);
+}
+
+std::string last_line(const VacantSlotSnapshot& slot) {
+  return slot.last_lines.empty() ? "" : ": " + slot.last_lines.back();
+}
+
+}  // namespace
+
+void StartScreen::begin(std::string_view sentence) {
+  terminal_.print(sentence);
+  terminal_.print("");
+  show_live();
+}
+
+std::string StartScreen::pictogram() const {
+  constexpr std::array<std::string_view, 10> kPictures = {
+      "⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
+  return std::string(kPictures[picture_ % kPictures.size()]);
+}
+
+void StartScreen::show_live() {
+  if (live_.empty()) {
+    terminal_.clear_live();
+  } else {
+    terminal_.show_live("  " + terminal_.styled(Style::Warning, pictogram()) + " " +
+                        terminal_.styled(Style::Faint, live_));
+  }
+}
+
+void StartScreen::tick() {
+  ++picture_;
+  show_live();
+}
+
+void StartScreen::close() {
+  live_.clear();
+  terminal_.clear_live();
+}
+
+void StartScreen::server_serving(const LocalFacts& local, Duration after) {
+  terminal_.print("  " + terminal_.styled(Style::Good, "✓") + " server    ready in " +
+                  padded(rough_duration(after), 8) +
+                  terminal_.styled(Style::Faint, local.rest_url));
+}
+
+void StartScreen::show(const StatusReport& report) {
+  switch (phase_) {
+    case Phase::Starting:
+      show_starting(report);
+      break;
+    case Phase::Serving:
+      show_serving(report);
+      break;
+    case Phase::Draining: {
+      std::uint64_t jobs = 0;
+      std::uint64_t streams = 0;
+      for (const WorkerSnapshot& worker : report.snapshot.workers) {
+        jobs += worker.jobs;
+        streams += worker.streams;
+      }
+      const std::size_t left = report.snapshot.workers.size();
+      live_ = "draining: " + std::to_string(left) + (left == 1 ? " worker" : " workers") +
+              " still up, " + std::to_string(jobs) + " jobs, " + std::to_string(streams) +
+              " streams";
+      break;
+    }
+  }
+  for (const WorkerSnapshot& worker : report.snapshot.workers) {
+    known_[worker.worker] = worker.state;
+  }
+  show_live();
+}
+
+void StartScreen::show_starting(const StatusReport& report) {
+  for (const WorkerSnapshot& worker : report.snapshot.workers) {
+    const auto known = known_.find(worker.worker);
+    const bool was_ready = known != known_.end() && known->second == WorkerState::Ready;
+    if (worker.state == WorkerState::Ready && !was_ready) {
+      terminal_.print(
+          "  " + terminal_.styled(Style::Good, "✓") + " " + padded(worker_name(worker), 10) +
+          "ready in " + padded(rough_duration(worker.since - worker.started_at), 8) +
+          terminal_.styled(Style::Faint, "tunnel " + worker.tunnel.value.substr(0, kShortId)));
+    }
+  }
+  for (const VacantSlotSnapshot& slot : report.snapshot.vacant) {
+    std::uint32_t& shown = failures_[slot.slot];
+    if (slot.failures > shown && slot.last_cause.has_value()) {
+      terminal_.print("  " + terminal_.styled(Style::Bad, "✗") + " worker " +
+                      std::to_string(slot.slot.value) + "  " +
+                      std::string(to_text(*slot.last_cause)) + last_line(slot));
+    }
+    shown = std::max(shown, slot.failures);
+  }
+  live_ = status_line(report.snapshot);
+}
+
+void StartScreen::show_serving(const StatusReport& report) {
+  for (const auto& [worker, state] : known_) {
+    const auto& workers = report.snapshot.workers;
+    const bool lives = std::any_of(
+        workers.begin(), workers.end(), [&](const auto& each) { return each.worker == worker; });
+    const bool left_by_itself = state != WorkerState::Draining && state != WorkerState::Stopping;
+    if (!lives && left_by_itself) {
+      terminal_.print("  " + terminal_.styled(Style::Bad, "✗") + " worker " +
+                      std::to_string(worker.slot.value) + " ended; it is being replaced");
+    }
+  }
+  std::erase_if(known_, [&report](const auto& each) {
+    const auto& workers = report.snapshot.workers;
+    return std::none_of(workers.begin(), workers.end(), [&each](const auto& worker) {
+      return worker.worker == each.first;
+    });
+  });
+  const bool below = report.snapshot.ready < report.snapshot.size;
+  if (below_strength_ && !below) {
+    terminal_.print("  " + terminal_.styled(Style::Good, "✓") +
+                    " the pool is at full strength again");
+  }
+  below_strength_ = below;
+  live_ = below ? status_line(report.snapshot) : "";
+}
+
+std::string StartScreen::verb(const StatusReport& report, const std::string& words) const {
+  return program_ + " " + words + " --pool " + report.pool;
+}
+
+void StartScreen::how_to_use(const StatusReport& report, Duration after) {
+  phase_ = Phase::Serving;
+  close();
+  const auto label = [this](const char* word) {
+    return "  " + terminal_.styled(Style::Strong, padded(word, 8));
+  };
+  const std::uint32_t size = report.snapshot.size;
+  terminal_.print("");
+  terminal_.print(terminal_.styled(Style::Good, "Pool " + report.pool + " is up") + ": " +
+                  std::to_string(size) + (size == 1 ? " worker" : " workers") + " ready after " +
+                  rough_duration(after) + ", tunnel name " + report.tunnel_name + ".");
+  terminal_.print("");
+  if (report.local.has_value()) {
+    const std::string& proxy = report.local->open_ingress_url;
+    const std::string site =
+        report.api_address.empty() ? "http://example.com/" : "http://" + report.api_address + "/";
+    terminal_.print(label("Proxy") + proxy);
+    terminal_.print(label("Try it"));
+    terminal_.print("");
+    terminal_.print("    curl -x " + proxy + " " + site);
+    terminal_.print("");
+  }
+  terminal_.print(label("Status") + verb(report, "status") +
+                  (report.api_address.empty() ? "" : "   http://" + report.api_address + "/"));
+  terminal_.print(label("Logs") + verb(report, "logs -f") + "  " + report.log_directory);
+}
+
+void StartScreen::server_lost(const std::string& cause) {
+  terminal_.print("  " + terminal_.styled(Style::Bad, "✗") + " " + cause +
+                  "; it is being restarted");
+}
+
+void StartScreen::draining(std::string_view hint) {
+  if (phase_ != Phase::Draining) {
+    phase_ = Phase::Draining;
+    terminal_.print("");
+    terminal_.print(hint);
+  }
+}
+
+void StartScreen::stopped(Duration after) {
+  close();
+  terminal_.print("Stopped after " + rough_duration(after) + "; nothing is left running.");
+}
+
+void StartScreen::failed(std::string_view sentence) {
+  close();
+  terminal_.print(terminal_.styled(Style::Bad, "sc-pool:") + " " + std::string(sentence));
+}
+
+}  // namespace scpool::supervisor

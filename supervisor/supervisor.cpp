@@ -1,0 +1,353 @@
+#include "supervisor/supervisor.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/text.hpp"
+
+namespace scpool::supervisor {
+namespace {
+
+constexpr std::size_t kJournalSize = 4096;
+
+// Above the cursors of any earlier supervisor: nobody writes a thousand entries a second for long.
+std::uint64_t first_cursor(WallTime now) {
+  return static_cast<std::uint64_t>(unix_seconds(now)) * 1000;
+}
+
+ExitCause spawn_failure_cause(const Error& error) {
+  return error.kind() == ErrorKind::Exhausted || error.kind() == ErrorKind::System
+             ? ExitCause::Resources
+             : ExitCause::Configuration;
+}
+
+bool is_bad_news(const JournalEntry& entry) {
+  return !entry.cause.empty() && entry.cause != to_text(ExitCause::Asked);
+}
+
+}  // namespace
+
+Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
+    : loop_(loop),
+      log_(log),
+      setup_(std::move(setup)),
+      events_(std::move(events)),
+      kind_(*find_worker_kind(setup_.config.worker.kind)),
+      started_at_(loop.wall_now()),
+      journal_(kJournalSize, first_cursor(started_at_)),
+      state_file_(setup_.state_path),
+      client_(loop),
+      probe_(loop, client_),
+      tunnels_(client_,
+               setup_.account,
+               setup_.config.tunnel_name,
+               setup_.state.instance,
+               [this](PoolEvent event) { submit(std::move(event)); }),
+      current_config_(setup_.config.worker_hash()),
+      controller_({setup_.config.policy, current_config_, setup_.state.pool, random_seed(), kind_}),
+      wake_(loop, [this] { submit(TimerFired{}); }),
+      stop_limit_(loop) {
+  launch_configs_.emplace(current_config_, LaunchConfig{setup_.config, setup_.account});
+}
+
+void Supervisor::start() {
+  for (const KnownProcess& known : setup_.state.processes) {
+    take_back(known);
+  }
+  submit(PoolStarted{});
+}
+
+// A worker that an earlier supervisor of this boot left behind and that still lives.
+void Supervisor::take_back(const KnownProcess& known) {
+  const auto& records = setup_.state.pool.workers;
+  const auto record = std::find_if(records.begin(), records.end(), [&known](const auto& each) {
+    return each.worker == known.worker;
+  });
+  if (record == records.end()) {
+    return;
+  }
+  WorkerLaunch launch;
+  launch.worker = known.worker;
+  launch.files = worker_files(setup_.directories, setup_.config.name, known.worker);
+  const WorkerId worker = known.worker;
+  auto process =
+      WorkerProcess::adopt(loop_,
+                           kind_,
+                           std::move(launch),
+                           {known.pid, known.start_time},
+                           [this, worker](const WorkerExit& exit, const Evidence& evidence) {
+                             note_exit(worker, exit, evidence);
+                           });
+  if (process) {
+    workers_.emplace(worker, std::move(process).value());
+    submit(WorkerAdopted{worker, record->started_at, record->config});
+  }
+}
+
+void Supervisor::submit(PoolEvent event) {
+  queue_.push_back(std::move(event));
+  if (!pumping_) {
+    pump();
+  }
+}
+
+// Actions may queue events; those are handled after all actions of the current one.
+void Supervisor::pump() {
+  pumping_ = true;
+  while (!queue_.empty()) {
+    const PoolEvent event = std::move(queue_.front());
+    queue_.pop_front();
+    for (const PoolAction& action : controller_.handle(event, loop_.now())) {
+      note(action);
+      perform(action);
+    }
+  }
+  pumping_ = false;
+  wake_.arm(controller_.next_deadline());
+  if (events_.on_changed) {
+    events_.on_changed();
+  }
+  if (controller_.finished() && !std::exchange(finished_, true)) {
+    wake_.arm(kNever);
+    stop_limit_.cancel();
+    events_.on_finished();
+  }
+}
+
+void Supervisor::note(const PoolAction& action) {
+  auto entry = journal_entry(action);
+  if (!entry) {
+    return;
+  }
+  const JournalEntry& written = journal_.append(std::move(*entry), loop_.wall_now());
+  if (is_bad_news(written)) {
+    log_.error("pool", written.sentence());
+  } else {
+    log_.info("pool", written.sentence());
+  }
+  if (events_.on_entry) {
+    events_.on_entry(written);
+  }
+}
+
+struct Supervisor::Performer {
+  Supervisor& shell;
+
+  void operator()(const StartWorker& action) const { shell.start_worker(action); }
+  void operator()(const DrainWorker& action) const {
+    if (WorkerProcess* process = shell.find(action.worker)) {
+      process->drain();
+    }
+  }
+  void operator()(const SignalWorker& action) const {
+    WorkerProcess* process = shell.find(action.worker);
+    if (process == nullptr) {
+      return;
+    }
+    if (action.signal == WorkerSignal::Kill) {
+      process->kill();
+    } else {
+      process->stop();
+    }
+  }
+  void operator()(const ProbeWorker& action) const { shell.probe(action.worker); }
+  void operator()(const ListTunnels&) const {
+    shell.tunnels_.list(shell.setup_.config.policy.rest_timeout);
+  }
+  void operator()(const DeleteTunnel& action) const {
+    shell.tunnels_.remove(action.tunnel, shell.setup_.config.policy.rest_timeout);
+  }
+  void operator()(const WriteState&) const { shell.write_state(); }
+  void operator()(const Announce&) const {}        // noted already
+  void operator()(const FinishShutdown&) const {}  // pump() looks for it
+};
+
+void Supervisor::perform(const PoolAction& action) {
+  std::visit(Performer{*this}, action);
+}
+
+WorkerProcess* Supervisor::find(WorkerId worker) const {
+  const auto found = workers_.find(worker);
+  return found == workers_.end() ? nullptr : found->second.get();
+}
+
+const Supervisor::LaunchConfig& Supervisor::launch_config(ConfigHash hash) const {
+  const auto found = launch_configs_.find(hash);
+  // The configuration of an earlier supervisor is not known any more; ours is the best there is.
+  return found == launch_configs_.end() ? launch_configs_.at(current_config_) : found->second;
+}
+
+WorkerLaunch Supervisor::launch_of(WorkerId worker, const LaunchConfig& launch) const {
+  const PoolConfig& config = launch.config;
+  WorkerLaunch result;
+  result.worker = worker;
+  result.files = worker_files(setup_.directories, config.name, worker);
+  const LaunchFacts facts = {
+      {"tunnel_name", config.tunnel_name},
+      {"user", launch.account.user},
+      {"region", config.account.region},
+      {"rest_url", launch.account.url},
+      {"api_address", "unix:" + result.files.socket},
+      {"log_file", result.files.log},
+      {"pid_file", result.files.pid_file},
+      {"ready_file", result.files.ready_file},
+      {"supervisor_socket", setup_.control_socket},
+      {"orphan_grace", duration_text(config.worker.orphan_grace)},
+      {"metadata", instance_mark(setup_.state.instance, worker)},
+      {"ca_file", launch.account.ca_files.empty() ? "" : launch.account.ca_files.front()},
+      {"proxy_localhost", config.worker.proxy_localhost},
+      {"log_level", config.worker.log_level},
+      {"log_format", config.log.format}};
+  result.plan = launch_plan(kind_, facts, launch.account.access_key, config.worker.arguments);
+  if (!config.worker.program.empty()) {
+    result.plan.program = config.worker.program;
+  }
+  for (const auto& [name, value] : config.worker.environment) {
+    result.plan.environment.emplace_back(name, Secret(value));
+  }
+  if (config.worker.open_files > 0) {
+    result.open_files_limit = config.worker.open_files;
+  }
+  return result;
+}
+
+void Supervisor::start_worker(const StartWorker& action) {
+  const WorkerId worker = action.worker;
+  auto process =
+      WorkerProcess::start(loop_,
+                           kind_,
+                           launch_of(worker, launch_config(action.config)),
+                           [this, worker](const WorkerExit& exit, const Evidence& evidence) {
+                             note_exit(worker, exit, evidence);
+                           });
+  if (!process) {
+    log_.error("pool", "worker " + to_text(worker) + ": " + process.error().sentence());
+    submit(SpawnFailed{worker, spawn_failure_cause(process.error()), process.error().sentence()});
+    return;
+  }
+  workers_.emplace(worker, std::move(process).value());
+  write_state();
+  submit(WorkerSpawned{worker});
+}
+
+void Supervisor::note_exit(WorkerId worker, const WorkerExit& exit, const Evidence& evidence) {
+  probe_.forget(worker);
+  const auto found = workers_.find(worker);
+  if (found != workers_.end()) {
+    loop_.retire(std::move(found->second));
+    workers_.erase(found);
+  }
+  log_.info("pool",
+            "worker " + to_text(worker) + " " + exit_text(exit),
+            {{"peak_memory", size_text(evidence.max_resident_bytes)},
+             {"last_line", evidence.last_lines.empty() ? "" : evidence.last_lines.back()}});
+  submit(WorkerExited{worker, exit, evidence});
+}
+
+void Supervisor::probe(WorkerId worker) {
+  const WorkerProcess* process = find(worker);
+  if (process == nullptr) {
+    return;
+  }
+  probe_.start(*process,
+               setup_.config.policy.probe_timeout,
+               [this](std::variant<ProbeAnswered, ProbeFailed> answer) {
+                 std::visit([this](auto& event) { submit(std::move(event)); }, answer);
+               });
+}
+
+void Supervisor::write_state() {
+  StoredState state;
+  state.instance = setup_.state.instance;
+  state.boot_id = setup_.state.boot_id;
+  state.pool = controller_.record();
+  for (const auto& [worker, process] : workers_) {
+    state.processes.push_back({worker, process->pid(), process->start_time()});
+  }
+  if (const auto saved = state_file_.save(state); !saved) {
+    log_.error("state", "the pool's state could not be written: " + saved.error().sentence());
+  }
+}
+
+StatusReport Supervisor::report() const {
+  StatusReport report;
+  report.pool = setup_.config.name;
+  report.tunnel_name = setup_.config.tunnel_name;
+  report.supervisor_pid = getpid();
+  report.version = SCPOOL_VERSION;
+  report.started_at = started_at_;
+  report.now = loop_.now();
+  report.wall_now = loop_.wall_now();
+  report.log_directory = setup_.directories.logs;
+  report.log_file = setup_.log_file;
+  report.control_socket = setup_.control_socket;
+  report.api_address = setup_.api_address;
+  report.snapshot = controller_.snapshot(report.now);
+  report.local = setup_.local;
+  report.workers_started = journal_.started();
+  report.workers_ended = journal_.ended_by_cause();
+  for (const auto& [worker, process] : workers_) {
+    report.facts[worker] = {
+        process->pid(), process->started_at(), process->files().log, process->files().socket};
+  }
+  return report;
+}
+
+std::string Supervisor::explain(SlotIndex slot) const {
+  return controller_.explain(slot, loop_.now());
+}
+
+void Supervisor::go_down(StopUrgency urgency, std::optional<Duration> limit) {
+  if (limit.has_value() && urgency == StopUrgency::Drain) {
+    stop_limit_.start(*limit, [this] { submit(ShutdownRequested{StopUrgency::Now}); });
+  }
+  submit(ShutdownRequested{urgency});
+}
+
+Result<std::string> Supervisor::reload() {
+  auto read = setup_.read_config();
+  if (!read) {
+    log_.error("pool", "reload refused: " + read.error().sentence());
+    return read.error();
+  }
+  reopen_logs();
+  PoolConfig config = std::move(read).value();
+  const ConfigHash hash = config.worker_hash();
+  std::string done = hash == current_config_ ? "applied in place" : "rolling restart begins";
+  if (config.name != setup_.config.name ||
+      config.control.api_address != setup_.config.control.api_address) {
+    done += "; pool.name and control.api_address change with the next start of sc-pool";
+    config.name = setup_.config.name;
+  }
+  log_.info("pool", "configuration read again: " + done);
+  setup_.config = config;
+  current_config_ = hash;
+  launch_configs_.insert_or_assign(hash, LaunchConfig{config, setup_.account});
+  submit(ConfigChanged{config.policy, hash});
+  return done;
+}
+
+void Supervisor::reopen_logs() {
+  if (const auto reopened = log_.reopen(); !reopened) {
+    log_.error("log", reopened.error().sentence());
+  }
+  for (const auto& [worker, process] : workers_) {
+    process->reopen_log();
+  }
+}
+
+std::optional<std::string> Supervisor::permanent_failure() const {
+  const PoolSnapshot snapshot = controller_.snapshot(loop_.now());
+  for (const VacantSlotSnapshot& slot : snapshot.vacant) {
+    if (slot.state == VacancyState::Failed && slot.last_cause.has_value()) {
+      const std::string line = slot.last_lines.empty() ? "" : ": " + slot.last_lines.back();
+      return "worker " + std::to_string(slot.slot.value) + " cannot start (" +
+             std::string(to_text(*slot.last_cause)) + ")" + line;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace scpool::supervisor

@@ -1,0 +1,113 @@
+// The shell around PoolController: queues events, asks, performs the actions, re-arms one timer,
+// and writes one log line and one journal entry per action and reason. Owns the worker processes,
+// the probes, the REST calls and the state file. Decides nothing about the pool.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/io/http_client.hpp"
+#include "common/io/log.hpp"
+#include "common/io/timer.hpp"
+#include "supervisor/core/directories.hpp"
+#include "supervisor/core/pool_config.hpp"
+#include "supervisor/core/pool_controller.hpp"
+#include "supervisor/io/pool_front.hpp"
+#include "supervisor/io/state_file.hpp"
+#include "supervisor/io/tunnel_directory.hpp"
+#include "supervisor/io/worker_probe.hpp"
+#include "supervisor/io/worker_process.hpp"
+
+namespace scpool::supervisor {
+
+class Supervisor final : public PoolFront {
+ public:
+  struct Setup {
+    PoolConfig config;
+    RestAccount account;  // as the supervisor and its workers use it
+    PoolDirectories directories;
+    StoredState state;
+    std::string state_path;
+    std::string log_file;
+    std::string control_socket;
+    std::string api_address;  // empty: none
+    std::optional<LocalFacts> local;
+    std::string configuration_text;
+    // Reads the configuration again, for reload.
+    std::function<Result<PoolConfig>()> read_config;
+  };
+  struct Events {
+    std::function<void(const JournalEntry&)> on_entry;
+    std::function<void()> on_changed;   // after each turn in which something was done
+    std::function<void()> on_finished;  // every worker is gone; destroys nothing
+  };
+
+  Supervisor(EventLoop& loop, Log& log, Setup setup, Events events);
+  ~Supervisor() = default;
+
+  // Takes leftover workers back or notes their end, then lets the pool begin.
+  void start();
+  // After logs were rotated from outside: our own log and every worker's.
+  void reopen_logs();
+  // A slot that no waiting will mend, in a sentence: a start that shows one has failed.
+  std::optional<std::string> permanent_failure() const;
+
+  StatusReport report() const override;
+  std::string explain(SlotIndex slot) const override;
+  const EventJournal& journal() const override { return journal_; }
+  std::string configuration_text() const override { return setup_.configuration_text; }
+  Instant now() const override { return loop_.now(); }
+  void command(PoolEvent event) override { submit(std::move(event)); }
+  void go_down(StopUrgency urgency, std::optional<Duration> limit) override;
+  Result<std::string> reload() override;
+
+ private:
+  struct Performer;
+  // A configuration that workers run with, until none does.
+  struct LaunchConfig {
+    PoolConfig config;
+    RestAccount account;
+  };
+
+  void take_back(const KnownProcess& known);
+  void submit(PoolEvent event);
+  void pump();
+  void perform(const PoolAction& action);
+  void note(const PoolAction& action);
+  void start_worker(const StartWorker& action);
+  void note_exit(WorkerId worker, const WorkerExit& exit, const Evidence& evidence);
+  void probe(WorkerId worker);
+  void write_state();
+  WorkerProcess* find(WorkerId worker) const;
+  WorkerLaunch launch_of(WorkerId worker, const LaunchConfig& launch) const;
+  const LaunchConfig& launch_config(ConfigHash hash) const;
+
+  EventLoop& loop_;
+  Log& log_;
+  Setup setup_;
+  Events events_;
+  const WorkerKind& kind_;
+  WallTime started_at_;
+  EventJournal journal_;
+  StateFile state_file_;
+  HttpClient client_;
+  WorkerProbe probe_;
+  TunnelDirectory tunnels_;
+  std::map<ConfigHash, LaunchConfig> launch_configs_;
+  ConfigHash current_config_;
+  PoolController controller_;
+  std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
+  std::deque<PoolEvent> queue_;
+  bool pumping_ = false;
+  bool finished_ = false;
+  DeadlineTimer wake_;
+  Timer stop_limit_;
+};
+
+}  // namespace scpool::supervisor

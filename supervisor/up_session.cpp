@@ -1,0 +1,255 @@
+#include "supervisor/up_session.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "common/base/text.hpp"
+#include "supervisor/io/files.hpp"
+#include "supervisor/io/program_search.hpp"
+
+namespace scpool::supervisor {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kDetachedLimit = 5min;
+
+std::string log_path(const PoolDirectories& directories, const PoolConfig& config) {
+  return directories.logs + "/" + config.name + ".log";
+}
+
+std::string socket_path(const PoolDirectories& directories, const PoolConfig& config) {
+  return config.control.socket.empty() ? control_socket_path(directories) : config.control.socket;
+}
+
+}  // namespace
+
+UpSession::UpSession(const Invocation& invocation,
+                     LoadedConfig loaded,
+                     PoolDirectories directories,
+                     std::optional<DetachedStart> detached)
+    : invocation_(invocation),
+      loaded_(std::move(loaded)),
+      directories_(std::move(directories)),
+      detached_(std::move(detached)),
+      terminal_(STDOUT_FILENO),
+      screen_(terminal_, invocation.program),
+      ticker_(loop_),
+      watchdog_(loop_),
+      deadline_(loop_),
+      signals_(loop_),
+      client_(loop_) {}
+
+ExitCode UpSession::run() {
+  if (const auto prepared = prepare(); !prepared) {
+    return complain(ExitCode::Failed, prepared.error().sentence());
+  }
+  began_ = loop_.now();
+  watch_signals();
+  begin();
+  loop_.run();
+  control_.reset();
+  supervisor_.reset();
+  api_.reset();
+  remove_empty_directory(directories_.runtime);
+  if (detached_.has_value()) {
+    detached_->report(static_cast<int>(exit_code_));
+  }
+  return exit_code_;
+}
+
+Result<void> UpSession::prepare() {
+  if (auto made = make_directories(directories_, loaded_.config.name); !made) {
+    return made;
+  }
+  auto lock = PoolLock::take(directories_.state + "/supervisor.pid");
+  if (!lock) {
+    return lock.error().within("pool " + loaded_.config.name);
+  }
+  lock_.emplace(std::move(lock).value());
+  scpool::LogSettings settings;
+  settings.file = log_path(directories_, loaded_.config);
+  settings.format = loaded_.config.log.format == "json" ? LogFormat::Json : LogFormat::Text;
+  auto log = Log::open(settings);
+  if (!log) {
+    return log.error();
+  }
+  log_.emplace(std::move(log).value());
+  const PoolConfig& config = loaded_.config;
+  const WorkerKind* kind = find_worker_kind(config.worker.kind);
+  const auto program =
+      find_program(config.worker.program.empty() ? kind->program : config.worker.program);
+  if (!program) {
+    return program.error();
+  }
+  auto state = load_state();
+  if (!state) {
+    return state.error();
+  }
+  state_ = std::move(state).value();
+  return open_api();
+}
+
+Result<void> UpSession::open_api() {
+  const std::string& address = loaded_.config.control.api_address;
+  if (address.empty() || address == "off") {
+    return {};
+  }
+  auto api = PoolApi::listen(loop_, address);
+  if (!api) {
+    return Error(api.error().kind(),
+                 "status API: " + api.error().sentence() +
+                     "; choose another with --api-address ADDRESS:PORT, or 'off'");
+  }
+  api_ = std::move(api).value();
+  return {};
+}
+
+Result<StoredState> UpSession::load_state() {
+  auto loaded = StateFile(directories_.state + "/state.json").load();
+  if (!loaded) {
+    return loaded;
+  }
+  StoredState& state = loaded.value();
+  if (state.instance.empty()) {
+    state.instance = random_hex(4);
+  }
+  const std::string boot = current_boot_id();
+  if (state.boot_id != boot) {
+    // After a reboot no worker can be left, and instants mean nothing any more.
+    PoolRecord fresh;
+    fresh.next_generation = state.pool.next_generation;
+    fresh.size = state.pool.size;
+    fresh.condemned = state.pool.condemned;
+    state.pool = std::move(fresh);
+    state.processes.clear();
+    state.boot_id = boot;
+  }
+  // The shutdown it was written in is over.
+  state.pool.shutting_down = false;
+  return loaded;
+}
+
+void UpSession::watch_signals() {
+  for (const int number : {SIGINT, SIGTERM}) {
+    signals_.on(number, [this] { stop_by_signal(); });
+  }
+  const bool has_terminal = isatty(STDIN_FILENO) == 1 && !detached_.has_value();
+  signals_.on(SIGHUP, [this, has_terminal] {
+    if (has_terminal) {
+      stop_by_signal();  // the terminal was closed
+    } else if (supervisor_ != nullptr) {
+      static_cast<void>(supervisor_->reload().ok());  // logged there
+    }
+  });
+}
+
+void UpSession::begin() {
+  const std::string what = std::to_string(loaded_.config.policy.size) +
+                           (loaded_.config.policy.size == 1 ? " worker" : " workers");
+  log_->info("pool",
+             "sc-pool " SCPOOL_VERSION " begins",
+             {{"pool", loaded_.config.name}, {"size", what}, {"config", loaded_.file}});
+  screen_.begin("Starting pool " + loaded_.config.name + ": " + what +
+                (loaded_.mode == PoolMode::Local ? " and a server on this machine." : "."));
+  const Settings& settings = invocation_.settings;
+  Duration limit = settings.duration("timeout");
+  if (limit == Duration::zero() && detached_.has_value()) {
+    limit = kDetachedLimit;
+  }
+  if (limit > Duration::zero()) {
+    deadline_.start(limit, [this, limit] {
+      give_up(ExitCode::DeadlinePassed, "not ready after " + duration_text(limit));
+    });
+  }
+  tick();
+  keep_alive();
+  if (loaded_.mode == PoolMode::Cloud) {
+    check_account();
+  } else if (const auto started = start_grid(); !started) {
+    give_up(ExitCode::Failed, started.error().sentence());
+  }
+}
+
+// The account is asked for once before any worker is: a wrong key or address is then one clear
+// answer. A service manager's start goes on without an answer; the network may come later.
+void UpSession::check_account() {
+  auto account = account_of(loaded_.config, directories_);
+  if (!account) {
+    give_up(ExitCode::Failed, account.error().sentence());
+    return;
+  }
+  if (loaded_.config.policy.rest_period == Duration::zero()) {
+    start_pool(account.value());
+    return;
+  }
+  account_check_ = std::make_unique<TunnelDirectory>(
+      client_, account.value(), loaded_.config.tunnel_name, state_.instance, [](const PoolEvent&) {
+      });
+  account_check_->check_account(loaded_.config.policy.rest_timeout,
+                                [this, account = account.value()](const Result<void>& answer) {
+                                  const bool may_come_later =
+                                      notify_.listened_to() && !answer.ok() &&
+                                      answer.error().kind() != ErrorKind::Denied;
+                                  if (answer.ok() || may_come_later) {
+                                    start_pool(account);
+                                  } else {
+                                    give_up(ExitCode::Failed, answer.error().sentence());
+                                  }
+                                });
+}
+
+void UpSession::start_pool(const RestAccount& account) {
+  if (going_down_) {
+    return;
+  }
+  Supervisor::Setup setup;
+  setup.config = loaded_.config;
+  setup.account = account;
+  setup.directories = directories_;
+  setup.state = state_;
+  setup.state_path = directories_.state + "/state.json";
+  setup.log_file = log_path(directories_, loaded_.config);
+  setup.control_socket = socket_path(directories_, loaded_.config);
+  setup.api_address = api_ == nullptr ? "" : api_->address();
+  setup.local = local_;
+  setup.configuration_text = loaded_.text;
+  setup.read_config = [this] { return read_config_again(); };
+  Supervisor::Events events;
+  events.on_entry = [this](const JournalEntry&) {
+    if (control_ != nullptr) {
+      control_->note_news();
+    }
+  };
+  events.on_changed = [this] { note_change(); };
+  events.on_finished = [this] { note_finished(); };
+  const std::string socket = setup.control_socket;
+  supervisor_ = std::make_unique<Supervisor>(loop_, *log_, std::move(setup), std::move(events));
+  auto control = ControlSocket::listen(loop_, socket, loaded_.config.control.group, *supervisor_);
+  if (!control) {
+    supervisor_.reset();
+    give_up(ExitCode::Failed, control.error().sentence());
+    return;
+  }
+  control_ = std::move(control).value();
+  if (api_ != nullptr) {
+    api_->show(supervisor_.get());
+  }
+  supervisor_->start();
+}
+
+Result<PoolConfig> UpSession::read_config_again() const {
+  auto loaded = load_pool_config(invocation_);
+  if (const auto* problems = std::get_if<std::vector<Error>>(&loaded)) {
+    std::string sentence;
+    for (const Error& problem : *problems) {
+      sentence += (sentence.empty() ? "" : "; ") + problem.sentence();
+    }
+    return Error(ErrorKind::Invalid, sentence);
+  }
+  return std::get<LoadedConfig>(std::move(loaded)).config;
+}
+
+}  // namespace scpool::supervisor

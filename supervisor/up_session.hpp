@@ -1,0 +1,93 @@
+// One `sc-pool up`, from the first check to the last file: what must be right before anything is
+// started, the embedded server, the supervisor and its sockets, signals, what the service manager
+// and the terminal are told, and the way down. Owns them all; decides nothing about the pool. Not
+// in the layout's list: the supervisor itself knows neither terminal nor signals.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/io/event_loop.hpp"
+#include "common/io/log.hpp"
+#include "common/io/signals.hpp"
+#include "common/io/timer.hpp"
+#include "supervisor/io/control_socket.hpp"
+#include "supervisor/io/detached_start.hpp"
+#include "supervisor/io/local_grid.hpp"
+#include "supervisor/io/pool_api.hpp"
+#include "supervisor/io/pool_lock.hpp"
+#include "supervisor/io/service_notify.hpp"
+#include "supervisor/pool_setup.hpp"
+#include "supervisor/start_screen.hpp"
+#include "supervisor/supervisor.hpp"
+
+namespace scpool::supervisor {
+
+class UpSession {
+ public:
+  UpSession(const Invocation& invocation,
+            LoadedConfig loaded,
+            PoolDirectories directories,
+            std::optional<DetachedStart> detached);
+
+  ExitCode run();
+
+ private:
+  // Before anything is started; the first error ends `up`.
+  Result<void> prepare();
+  Result<void> open_api();
+  Result<StoredState> load_state();
+  void watch_signals();
+  void begin();
+  Result<void> start_grid();
+  void note_grid(const LocalGridAddresses& addresses);
+  void check_account();
+  void start_pool(const RestAccount& account);
+  Result<PoolConfig> read_config_again() const;
+
+  void note_change();
+  void note_ready();
+  void tell_service(const PoolSnapshot& snapshot);
+  void keep_alive();
+  void tick();
+
+  void stop_by_signal();
+  void give_up(ExitCode code, const std::string& sentence);
+  void go_down(StopUrgency urgency);
+  void note_going_down();
+  void note_finished();
+  void finish();
+
+  const Invocation& invocation_;
+  LoadedConfig loaded_;
+  PoolDirectories directories_;
+  std::optional<DetachedStart> detached_;
+  Terminal terminal_;
+  StartScreen screen_;
+  ServiceNotify notify_;
+  ExitCode exit_code_ = ExitCode::Done;
+  bool was_ready_ = false;
+  bool told_ready_ = false;  // the service manager
+  bool going_down_ = false;
+  Instant began_{};
+  Instant went_down_{};
+
+  std::optional<PoolLock> lock_;
+  std::optional<Log> log_;
+  StoredState state_;
+  EventLoop loop_;
+  Timer ticker_;
+  Timer watchdog_;
+  Timer deadline_;
+  Signals signals_;
+  HttpClient client_;
+  std::unique_ptr<PoolApi> api_;
+  std::unique_ptr<LocalGrid> grid_;
+  std::unique_ptr<TunnelDirectory> account_check_;
+  std::optional<LocalFacts> local_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<ControlSocket> control_;
+};
+
+}  // namespace scpool::supervisor

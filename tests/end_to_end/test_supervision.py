@@ -1,0 +1,268 @@
+"""The supervisor with workers that misbehave on request (stub_worker): no server, real processes."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from pool import BIN, PATIENCE, Pool, wait_for
+
+STUB = BIN / "stub_worker"
+
+
+class StubPool(Pool):
+    """`sc-pool up` whose workers are stubs; `stub` is their environment."""
+
+    def __init__(self, directory, size=2, stub=(), settings=""):
+        super().__init__(directory, name="stubs")
+        key = directory / "key"
+        key.write_text("not a real key\n")
+        key.chmod(0o600)
+        words = ", ".join(f'"{word}"' for word in stub)
+        self.config.write_text(f"""
+[pool]
+size = {size}
+min_ready_time = "0s"
+canary_time = "0s"
+drain_timeout = "20s"
+stop_grace = "500ms"
+{settings}
+[health]
+rest_period = "0s"
+probe_period = "100ms"
+[restart]
+backoff_base = "20ms"
+[worker]
+program = "{STUB}"
+environment = [{words}]
+[account]
+user = "nobody"
+access_key_file = "{key}"
+rest_url = "http://127.0.0.1:9/rest/v1"
+""")
+
+    def command(self, *words):
+        return [BIN / "sc-pool", "up", "--config", self.config, "--pool", self.name,
+                "--api-address", "127.0.0.1:0", *words]
+
+    def start(self, *words, ready=True):
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL, stdout=output,
+                                            stderr=subprocess.STDOUT, env=self.environment)
+        if ready:
+            self.wait_ready()
+        return self
+
+    def up(self, *words):
+        """For an `up` that ends by itself."""
+        return subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env=self.environment, timeout=PATIENCE)
+
+    def check_nothing_left(self):
+        wait_for(lambda: self.pids() == [], "every process of the pool has ended")
+        assert self.left_over_files() == []
+
+
+@pytest.fixture
+def stub_pool(tmp_path):
+    pools = []
+
+    def make(**how):
+        pools.append(StubPool(tmp_path, **how))
+        return pools[-1]
+    yield make
+    for pool in pools:
+        pool.destroy()
+
+
+def at_full_strength(pool):
+    status = pool.status()
+    ready = [worker for worker in status["workers"] if worker["state"] == "ready"]
+    return len(ready) == status["size"] == len(status["workers"]) and ready
+
+
+def test_a_killed_worker_is_replaced_and_the_others_are_left_alone(stub_pool):
+    pool = stub_pool(size=3).start()
+    before = pool.workers()
+    os.kill(before[1]["pid"], signal.SIGKILL)
+    wait_for(lambda: before[1]["pid"] not in pool.pids(), "the worker is gone")
+    after = wait_for(lambda: at_full_strength(pool), "the slot is back")
+    assert after[1]["generation"] > max(worker["generation"] for worker in before)
+    assert [after[i]["pid"] for i in (0, 2)] == [before[i]["pid"] for i in (0, 2)]
+    events = [json.loads(line) for line in pool.verb("events", "--json").stdout.splitlines()]
+    ends = [event for event in events if event.get("state") == "exited"]
+    assert [end["slot"] for end in ends] == [1]
+    assert "9" in ends[0]["detail"] or "KILL" in ends[0]["detail"]
+    assert [event["cursor"] for event in events] == list(range(events[0]["cursor"], events[-1]["cursor"] + 1))
+    assert pool.verb("explain", "1").stdout.strip()
+    assert pool.stop() == 0
+    pool.check_nothing_left()
+
+
+def test_generations_never_repeat(stub_pool):
+    pool = stub_pool(size=1).start()
+    first = pool.workers()[0]["generation"]
+    assert pool.stop() == 0
+    pool.start()
+    assert pool.workers()[0]["generation"] > first
+    assert pool.stop() == 0
+
+
+def test_workers_that_ignore_the_stop_signal_are_killed(stub_pool):
+    pool = stub_pool(stub=["STUB_IGNORE_TERM=1"], settings="").start()
+    assert pool.verb("down", "--timeout", "200ms").returncode == 0
+    assert pool.process.wait(PATIENCE) == 0
+    pool.check_nothing_left()
+
+
+def test_a_second_signal_does_not_wait_for_the_drain(stub_pool):
+    pool = stub_pool(stub=["STUB_DRAIN_MS=600000"]).start()
+    pool.process.send_signal(signal.SIGINT)
+    wait_for(lambda: pool.status()["state"] == "stopping", "the drain has begun")
+    assert all(worker["state"] in ("draining", "stopping") for worker in pool.workers())
+    pool.process.send_signal(signal.SIGINT)
+    assert pool.process.wait(PATIENCE) == 0
+    pool.check_nothing_left()
+
+
+def test_what_never_gets_ready_is_given_up_at_the_deadline(stub_pool):
+    pool = stub_pool(stub=["STUB_NEVER_READY=1"])
+    answer = pool.up("--timeout", "2s")
+    assert answer.returncode == 5
+    assert "not ready" in answer.stderr
+    pool.check_nothing_left()
+
+
+@pytest.mark.parametrize("words", [(), ("-d",)])
+def test_a_permanent_failure_ends_the_start(stub_pool, words):
+    pool = stub_pool(stub=["STUB_EXIT_CLASS=credentials"])
+    answer = pool.up(*words)
+    assert answer.returncode == 1, answer
+    assert "access key" in answer.stderr
+    pool.check_nothing_left()
+
+
+def test_detached(stub_pool):
+    pool = stub_pool()
+    answer = pool.up("-d")
+    assert answer.returncode == 0, answer
+    assert "is up" in answer.stdout
+    assert pool.verb("status").returncode == 0
+    again = pool.up()
+    assert again.returncode == 1
+    assert str(pool.status()["supervisor"]["pid"]) in again.stderr
+    assert pool.verb("down").returncode == 0
+    pool.check_nothing_left()
+    assert pool.verb("status").returncode == 3
+    assert pool.verb("down").returncode == 3
+
+
+def test_not_at_full_strength(stub_pool):
+    pool = stub_pool(size=1, stub=["STUB_UNREADY_AFTER_MS=1500"]).start()
+    wait_for(lambda: pool.verb("status").returncode == 4, "the worker is not ready any more")
+    assert pool.verb("wait", "--timeout", "300ms").returncode == 5
+    assert pool.stop("--now") == 0
+
+
+def test_a_killed_supervisor_is_followed_by_one_that_takes_its_workers_back(stub_pool):
+    pool = stub_pool(size=3).start()
+    before = pool.workers()
+    pool.process.kill()
+    pool.process.wait()
+    assert sorted(pool.pids()) == sorted(worker["pid"] for worker in before)
+    pool.start()
+    after = wait_for(lambda: at_full_strength(pool), "all workers are taken back")
+    assert [(w["pid"], w["generation"]) for w in after] == [(w["pid"], w["generation"]) for w in before]
+    os.kill(after[0]["pid"], signal.SIGKILL)
+    wait_for(lambda: at_full_strength(pool) and pool.workers()[0]["pid"] != after[0]["pid"],
+             "the end of an adopted worker is seen")
+    assert pool.stop() == 0
+    pool.check_nothing_left()
+
+
+def test_a_rolling_restart_keeps_the_pool_at_strength(stub_pool):
+    pool = stub_pool(size=3).start()
+    before = {worker["pid"] for worker in pool.workers()}
+    answer = pool.verb("restart", "--wait")
+    assert answer.returncode == 0, answer
+    after = wait_for(lambda: at_full_strength(pool), "full strength")
+    assert not before & {worker["pid"] for worker in after}
+    assert pool.status()["rollout"]["lowest_ready"] == 3
+    assert pool.stop() == 0
+    pool.check_nothing_left()
+
+
+def test_scaling_and_draining(stub_pool):
+    pool = stub_pool(size=2).start()
+    assert pool.verb("scale", "4", "--wait").returncode == 0
+    assert len(pool.workers()) == 4
+    assert pool.verb("scale", "1", "--wait").returncode == 0
+    survivor = pool.workers()[0]
+    assert pool.verb("drain", "0").returncode == 0
+    wait_for(lambda: at_full_strength(pool) and pool.workers()[0]["pid"] != survivor["pid"],
+             "a fresh worker has the slot")
+    assert pool.stop() == 0
+    pool.check_nothing_left()
+
+
+def test_reload_is_all_or_nothing(stub_pool):
+    pool = stub_pool(size=1).start()
+    good = pool.config.read_text()
+    pool.config.write_text(good.replace("size = 1", "sise = 1"))
+    answer = pool.verb("reload")
+    assert answer.returncode == 2
+    assert "sise" in answer.stderr and "size" in answer.stderr
+    assert pool.status()["size"] == 1
+    pool.config.write_text(good.replace("size = 1", "size = 2"))
+    assert pool.verb("reload").returncode == 0
+    wait_for(lambda: len(at_full_strength(pool) or []) == 2, "the new size is there")
+    assert pool.stop() == 0
+
+
+def test_the_service_manager_is_told(stub_pool, tmp_path):
+    pool = stub_pool()
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    manager.settimeout(PATIENCE)
+    pool.environment["NOTIFY_SOCKET"] = str(tmp_path / "notify")
+    pool.start(ready=False)
+    told = []
+    while "READY=1" not in told:
+        told.append(manager.recv(4096).decode())
+    pool.process.send_signal(signal.SIGTERM)
+    while "STOPPING=1" not in told:
+        told.append(manager.recv(4096).decode())
+    assert pool.process.wait(PATIENCE) == 0
+    manager.close()
+    assert any(line.startswith("STATUS=") and "workers ready" in line for line in told)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
+def test_strangers_get_no_answer(stub_pool):
+    pool = stub_pool(size=1).start()
+    path = pool.status()["supervisor"]["socket"]
+    for folder in [pathlib.Path(path), *pathlib.Path(path).parents]:
+        if folder.is_relative_to("/tmp") and folder != pathlib.Path("/tmp"):
+            folder.chmod(0o777)
+    pathlib.Path(path).chmod(0o666)
+    answer = subprocess.run(["curl", "-s", "-w", "%{http_code}", "--unix-socket", path, "http://pool/v1/status"],
+                            capture_output=True, text=True, user=65534, timeout=PATIENCE)
+    assert answer.stdout.endswith("403")
+    assert "tunnel" not in answer.stdout
+    assert pool.stop() == 0
+
+
+def test_every_verb_has_help():
+    overview = subprocess.run([BIN / "sc-pool", "--help"], capture_output=True, text=True)
+    assert overview.returncode == 0
+    verbs = [line.split()[0] for line in overview.stdout.splitlines() if line.startswith("  ") and line[2].isalpha()]
+    assert {"up", "down", "status", "wait", "logs", "config", "version", "completion"} <= set(verbs)
+    for verb in verbs:
+        answer = subprocess.run([BIN / "sc-pool", verb, "--help"], capture_output=True, text=True)
+        assert answer.returncode == 0
+        assert verb in answer.stdout
+        assert all(len(line) <= 100 for line in answer.stdout.splitlines()), answer.stdout
