@@ -42,6 +42,7 @@ class Worker {
   // Opens the local API and begins the tunnel's life; the loop stops when that is over. The error
   // is the cause to end with.
   std::optional<ExitCause> start();
+  bool ended() const { return lifecycle_.state() == LifecycleState::Gone; }
   const ExitCause& exit_cause() const { return exit_cause_; }
 
  private:
