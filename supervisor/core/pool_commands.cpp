@@ -131,10 +131,14 @@ void PoolState::stop_everyone() {
   if (!members_.empty()) {
     return;
   }
-  if (stop_deadline_ == kNever) {
-    stop_deadline_ = now_ + 2 * policy_.rest_timeout;
+  const bool asks_rest = policy_.rest_period > Duration::zero();
+  if (emptied_at_ == kNever) {
+    emptied_at_ = now_;
+    list_at_ = asks_rest ? now_ : kNever;  // a last look for what is left on the server
   }
-  if (orphans_.idle() || due(stop_deadline_)) {
+  const bool looked = !asks_rest || rest_stale_ || listed_at_ >= emptied_at_;
+  if ((looked && list_sent_ == kNever && orphans_.idle()) ||
+      due(emptied_at_ + 3 * policy_.rest_timeout)) {
     finished_ = true;
     dirty_ = true;
     actions_.emplace_back(FinishShutdown{});

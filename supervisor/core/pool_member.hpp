@@ -46,6 +46,7 @@ struct Member {
 struct Slot {
   SlotHistory history;
   Errand errand = Errand::None;  // of the next worker: its predecessor was drained first
+  bool silenced = false;         // its worker was killed for silence, and none is ready since
   std::uint32_t recycle_failures = 0;
   Instant recycle_not_before;
 };

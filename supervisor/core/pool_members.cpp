@@ -105,14 +105,8 @@ PoolHealth PoolState::health() const {
       health.doubtful += unhealthy || member.health.silent_probes() > 0 ? 1U : 0U;
     }
   }
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].history.last_cause != ExitCause::Hang || slots_[i].history.failures == 0) {
-      continue;
-    }
-    const bool serves = std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
-      return member.id.slot.value == i && member.state == WorkerState::Ready;
-    });
-    health.recovering += serves ? 0U : 1U;
+  for (const Slot& slot : slots_) {
+    health.recovering += slot.silenced ? 1U : 0U;
   }
   return health;
 }
@@ -192,6 +186,9 @@ void PoolState::apply(Member& member, WorkerInput input, Reason reason) {
       break;
   }
   if (moved) {
+    if (step.next == WorkerState::Ready && member.id.slot.value < slots_.size()) {
+      slots_[member.id.slot.value].silenced = false;
+    }
     member.since = now_;
     member.ready_since = step.next == WorkerState::Ready ? now_ : kNever;
     member.unready_since = step.next == WorkerState::Unhealthy ? now_ : kNever;
@@ -244,6 +241,7 @@ void PoolState::hand_over(Member& member, ExitCause cause, std::optional<Duratio
   if (member.id.slot.value >= slots_.size() || stopping()) {
     return;
   }
+  slots_[member.id.slot.value].silenced |= cause == ExitCause::Hang;
   if (Member* heir = replacement_of(member.id.slot); heir != nullptr) {
     heir->place = Place::Vacant;
     return;

@@ -90,7 +90,7 @@ bool PoolState::server_agrees(const Member& member) const {
 }
 
 void PoolState::judge_health() {
-  const PoolHealth pool = health();
+  PoolHealth pool = health();
   if (!pool.network_suspected()) {
     suspected_since_ = kNever;
   } else if (suspected_since_ == kNever) {
@@ -106,7 +106,7 @@ void PoolState::judge_health() {
   }
 }
 
-void PoolState::judge(Member& member, const PoolHealth& pool) {
+void PoolState::judge(Member& member, PoolHealth& pool) {
   const HealthVerdict verdict = member.health.verdict(policy_);
   switch (member.state) {
     case WorkerState::Starting:
@@ -137,6 +137,7 @@ void PoolState::judge(Member& member, const PoolHealth& pool) {
                  std::to_string(member.health.silent_probes()) + " probes unanswered"},
                 ExitCause::Hang);
         member.health.forget_silence();
+        ++pool.recovering;
       }
       break;
     case WorkerState::Draining:

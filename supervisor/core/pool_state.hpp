@@ -81,7 +81,7 @@ class PoolState {
   void pass();
   void expire_deadlines();
   void judge_health();
-  void judge(Member& member, const PoolHealth& pool);
+  void judge(Member& member, PoolHealth& pool);
   bool server_agrees(const Member& member) const;
   void retire_surplus();
   void finish_replacements();
@@ -124,7 +124,7 @@ class PoolState {
   bool started_ = false;
   bool finished_ = false;
   std::optional<StopUrgency> stop_;
-  Instant stop_deadline_ = kNever;  // for the last deletions
+  Instant emptied_at_ = kNever;  // during a shutdown: the last worker is gone
 
   Instant now_;
   Instant wake_ = kNever;

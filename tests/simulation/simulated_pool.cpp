@@ -99,7 +99,7 @@ void SimulatedPool::handle(const PoolEvent& event) {
     return;
   }
   written_in_batch_ = false;
-  config_changed_in_batch_ = std::holds_alternative<ConfigChanged>(event);
+  killed_for_silence_ = 0;
   for (const PoolAction& action : controller_->handle(event, now_)) {
     describe(action);
     std::visit([this](const auto& todo) { perform(todo); }, action);

@@ -53,6 +53,7 @@ struct SimulatedWorker {
   bool stuck = false;    // even KILL takes minutes
   std::uint32_t signals = 0;
   Instant unready_until;
+  Instant hung_since;
   Instant leaving_since;
   std::uint64_t memory = 1;
   std::uint32_t believed_ready = 0;  // what the supervisor was told last
@@ -117,6 +118,7 @@ class SimulatedPool {
   void start_supervisor();
   SimulatedWorker* worker_of(std::uint64_t generation);
   SimulatedWorker* any_worker();
+  void hang(SimulatedWorker& worker);
   bool is_bad(supervisor::ConfigHash config) const { return config.value % 4 == 3; }
   bool serves(const SimulatedWorker& worker) const;
   std::uint32_t tunnels() const;
@@ -142,6 +144,7 @@ class SimulatedPool {
 
   // The rules (pool_rules.cpp).
   void check_after_event();
+  bool decided_to_leave(WorkerId id) const;
   void check_start(const supervisor::StartWorker& todo);
   void check_departure(const SimulatedWorker& worker, const supervisor::Reason& reason);
   void check_target();
@@ -168,7 +171,6 @@ class SimulatedPool {
   Instant supervisor_since_;
   bool shutting_down_ = false;
   bool shut_down_ = false;
-  bool fault_in_batch_ = false;
 
   std::vector<SimulatedWorker> workers_;
   std::vector<SimulatedTunnel> tunnels_;
@@ -188,7 +190,7 @@ class SimulatedPool {
   Instant handled_at_;
   std::uint32_t handled_here_ = 0;
   bool written_in_batch_ = false;
-  bool config_changed_in_batch_ = false;
+  std::uint32_t killed_for_silence_ = 0;  // in this batch
 };
 
 }  // namespace scpool::simulation

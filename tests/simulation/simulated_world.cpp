@@ -53,6 +53,11 @@ std::uint32_t SimulatedPool::tunnels() const {
   return static_cast<std::uint32_t>(tunnels_.size() + foreign_.size());
 }
 
+void SimulatedPool::hang(SimulatedWorker& worker) {
+  worker.hung_since = worker.hung ? worker.hung_since : now_;
+  worker.hung = true;
+}
+
 void SimulatedPool::boot(SimulatedWorker& worker) {
   const std::uint64_t generation = worker.id.generation.value;
   const bool unlucky = !faults_ended_ && random_.chance(0.04);
@@ -220,13 +225,13 @@ void SimulatedPool::break_worker(SimulatedWorker& worker) {
       exit_worker(worker, 0, random_.chance(0.5) ? 9 : 11, "");
       break;
     case 2:
-      worker.hung = true;
+      hang(worker);
       break;
     case 3:
       worker.deaf = true;
       break;
     case 4:
-      worker.hung = true;
+      hang(worker);
       worker.stuck = true;
       break;
     case 5:
@@ -282,7 +287,7 @@ void SimulatedPool::break_surroundings() {
     case 7:
       note("* all workers hang");
       for (SimulatedWorker& worker : workers_) {
-        worker.hung = true;
+        hang(worker);
       }
       break;
     default:
