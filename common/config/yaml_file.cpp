@@ -1,7 +1,9 @@
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include "common/config/file_formats.hpp"
 
@@ -23,6 +25,38 @@ class YamlFlattener {
 
   const std::string& path_;
 };
+
+// Documents are only counted.
+class EventSink : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/,
+                const std::string& /*tag*/,
+                YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/,
+                       const std::string& /*tag*/,
+                       YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/,
+                  const std::string& /*tag*/,
+                  YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+};
+
+// Whether anything follows the first document. YAML::LoadAll would do, but yaml-cpp 0.7 makes
+// documents of a stray "," or "]" without end.
+bool has_more_documents(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  EventSink sink;
+  return parser.HandleNextDocument(sink) && parser.HandleNextDocument(sink);
+}
 
 int line_of(const YAML::Node& node) {
   return node.Mark().line + 1;
@@ -115,14 +149,13 @@ Result<std::vector<FileEntry>> parse_yaml(const std::string& path, std::string_v
   try {
     // yaml-cpp closes an open quote at the end of the text by itself; the end marker makes it an
     // error, "illegal document indicator in scalar".
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text) + "\n...\n");
-    if (documents.size() > 1) {
-      return Error(ErrorKind::Invalid, path + ": more than one YAML document");
+    const std::string ended = std::string(text) + "\n...\n";
+    if (has_more_documents(ended)) {
+      return Error(ErrorKind::Invalid,
+                   path + ": more than one YAML document, or a stray ',', ']' or '}'");
     }
-    if (!documents.empty()) {
-      if (auto added = flattener.add(documents.front(), "", 0); !added) {
-        return added.error();
-      }
+    if (auto added = flattener.add(YAML::Load(ended), "", 0); !added) {
+      return added.error();
     }
   } catch (const YAML::Exception& exception) {
     const bool open_quote = exception.msg == YAML::ErrorMsg::DOC_IN_SCALAR;

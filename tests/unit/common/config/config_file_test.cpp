@@ -100,13 +100,19 @@ TEST_CASE("empty files have no entries") {
 TEST_CASE("syntax errors name file and line") {
   CHECK(problem("p.toml", "a = 1\nb = \n").find("p.toml:2: ") == 0);
   CHECK(problem("p.toml", "a = 1\na = 2\n").find("p.toml:2: ") == 0);
+  CHECK(problem("p.toml", "a = 1\n[{b = 2}\n").find("p.toml:2: ") == 0);
   CHECK(problem("p.yaml", "a: 1\nb: [1, 2\nc: 3\n").find("p.yaml:") == 0);
   CHECK(problem("p.yaml", "a: \"open\nb: 1\n") ==
         "p.yaml:4: a quote is opened before here and not closed");
   CHECK(problem("p.json", "{\"a\": 1,\n \"b\": [}\n").find("p.json:2: ") == 0);
   CHECK(problem("p.yaml", "just words\n") == "p.yaml:1: expected 'key: value' lines");
   CHECK(problem("p.yaml", "- a\n- b\n") == "p.yaml:1: expected 'key: value' lines");
-  CHECK(problem("p.yaml", "a: 1\n---\nb: 2\n") == "p.yaml: more than one YAML document");
+  CHECK(problem("p.yaml", "a: 1\n---\nb: 2\n") ==
+        "p.yaml: more than one YAML document, or a stray ',', ']' or '}'");
+  for (const char* stray : {",", "]", "}", ",a: 1\n"}) {
+    CAPTURE(stray);
+    CHECK(problem("p.yaml", stray).find("p.yaml:") == 0);
+  }
 }
 
 TEST_CASE("aliases that multiply end at the bound, not in memory") {
