@@ -344,10 +344,10 @@ void IngressExchange::leave_stream(H2Code code) {
   }
   TunnelConnection* connection = std::exchange(connection_, nullptr);
   const StreamId stream = *std::exchange(stream_, std::nullopt);
-  connection->link().forget(stream);
   if (code != H2Code::NoError) {
     connection->link().reset(stream, code);
   }
+  connection->link().forget(stream);
   parts_.roster.stream_ended();
 }
 

@@ -102,7 +102,7 @@ Parsed read_absolute(IngressRequest request, RequestHead head, const std::string
         "http_request_error",
         "this is a proxy: send the absolute form of the target (RFC 9112, 3.2.2)"};
   }
-  if (head.target == "*" || ends_here(head)) {
+  if ((head.target == "*" && head.method == "OPTIONS") || ends_here(head)) {
     request.kind = IngressKind::LocalOptions;
     return request;
   }

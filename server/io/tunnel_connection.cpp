@@ -36,9 +36,9 @@ void TunnelConnection::drain(const std::string& reason, Duration grace) {
   close_after(grace);
 }
 
-// The worker closes by itself when its last stream is done; this is for one that does not.
+// The link ends by itself when its last stream is done; this is for a worker that does not answer.
 void TunnelConnection::close_after(Duration grace) {
-  end_timer_.start(grace, [this] {
+  end_timer_.start(grace + 2 * limits::kCloseGrace, [this] {
     link_.close(H2Code::NoError);
     listener_.on_connection_over(*this, Error(ErrorKind::Closed, "ended by this server"));
   });

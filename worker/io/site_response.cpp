@@ -221,7 +221,7 @@ void OriginExchange::on_site_failed(const Error& error) {
 
 void OriginExchange::site_gone(const Error& error) {
   if (response_ended_) {
-    end_early();
+    drop_site();
     return;
   }
   if (reader_) {
