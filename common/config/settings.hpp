@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -73,7 +74,7 @@ class Settings {
     std::vector<std::string> values;
     SettingOrigin origin;
   };
-  explicit Settings(const FlagTable& table) : table_(table) {}
+  explicit Settings(FlagTable table) : table_(std::move(table)) {}
   const Entry& entry(std::string_view name, SettingType type) const;
 
   FlagTable table_;

@@ -100,6 +100,9 @@ TEST_CASE("empty files have no entries") {
 TEST_CASE("syntax errors name file and line") {
   CHECK(problem("p.toml", "a = 1\nb = \n").find("p.toml:2: ") == 0);
   CHECK(problem("p.toml", "a = 1\na = 2\n").find("p.toml:2: ") == 0);
+  CHECK(problem("p.toml", "a = caf\xc3\xa9\n").find("p.toml:1: ") == 0);
+  CHECK(problem("p.toml", "a = 1\nb = \xcf\xad\n").find("p.toml:2: ") == 0);
+  CHECK(problem("p.toml", "\xc3\xa4 = 1\n").find("p.toml:1: ") == 0);
   CHECK(problem("p.toml", "a = 1\n[{b = 2}\n").find("p.toml:2: ") == 0);
   CHECK(problem("p.yaml", "a: 1\nb: [1, 2\nc: 3\n").find("p.yaml:") == 0);
   CHECK(problem("p.yaml", "a: \"open\nb: 1\n") ==
