@@ -79,6 +79,7 @@ void StartScreen::show(const StatusReport& report) {
       break;
     }
   }
+  known_.clear();
   for (const WorkerSnapshot& worker : report.snapshot.workers) {
     known_[worker.worker] = worker.state;
   }
@@ -108,23 +109,16 @@ void StartScreen::show_starting(const StatusReport& report) {
   live_ = status_line(report.snapshot);
 }
 
-void StartScreen::show_serving(const StatusReport& report) {
-  for (const auto& [worker, state] : known_) {
-    const auto& workers = report.snapshot.workers;
-    const bool lives = std::any_of(
-        workers.begin(), workers.end(), [&](const auto& each) { return each.worker == worker; });
-    const bool left_by_itself = state != WorkerState::Draining && state != WorkerState::Stopping;
-    if (!lives && left_by_itself) {
-      terminal_.print("  " + terminal_.styled(Style::Bad, "✗") + " worker " +
-                      std::to_string(worker.slot.value) + " ended; it is being replaced");
-    }
+void StartScreen::note(const JournalEntry& entry) {
+  const bool by_itself = !entry.cause.empty() && entry.cause != to_text(ExitCause::Asked);
+  if (phase_ == Phase::Serving && by_itself && entry.worker.has_value()) {
+    terminal_.print("  " + terminal_.styled(Style::Bad, "✗") + " worker " +
+                    std::to_string(entry.worker->slot.value) + " ended (" + entry.cause +
+                    (entry.detail.empty() ? "" : ": " + entry.detail) + "); replacing it");
   }
-  std::erase_if(known_, [&report](const auto& each) {
-    const auto& workers = report.snapshot.workers;
-    return std::none_of(workers.begin(), workers.end(), [&each](const auto& worker) {
-      return worker.worker == each.first;
-    });
-  });
+}
+
+void StartScreen::show_serving(const StatusReport& report) {
   const bool below = report.snapshot.ready < report.snapshot.size;
   if (below_strength_ && !below) {
     terminal_.print("  " + terminal_.styled(Style::Good, "✓") +
@@ -134,8 +128,8 @@ void StartScreen::show_serving(const StatusReport& report) {
   live_ = below ? status_line(report.snapshot) : "";
 }
 
-std::string StartScreen::verb(const StatusReport& report, const std::string& words) const {
-  return program_ + " " + words + " --pool " + report.pool;
+std::string StartScreen::verb(const std::string& words) const {
+  return program_ + " " + words + selection_;
 }
 
 void StartScreen::how_to_use(const StatusReport& report, Duration after) {
@@ -160,9 +154,9 @@ void StartScreen::how_to_use(const StatusReport& report, Duration after) {
     terminal_.print("    curl -x " + proxy + " " + site);
     terminal_.print("");
   }
-  terminal_.print(label("Status") + verb(report, "status") +
+  terminal_.print(label("Status") + verb("status") +
                   (report.api_address.empty() ? "" : "   http://" + report.api_address + "/"));
-  terminal_.print(label("Logs") + verb(report, "logs -f") + "  " + report.log_directory);
+  terminal_.print(label("Logs") + verb("logs -f") + "   " + report.log_directory);
 }
 
 void StartScreen::server_lost(const std::string& cause) {
@@ -170,11 +164,11 @@ void StartScreen::server_lost(const std::string& cause) {
                   "; it is being restarted");
 }
 
-void StartScreen::draining(std::string_view hint) {
+void StartScreen::draining(std::string_view sentence) {
   if (phase_ != Phase::Draining) {
     phase_ = Phase::Draining;
     terminal_.print("");
-    terminal_.print(hint);
+    terminal_.print(sentence);
   }
 }
 

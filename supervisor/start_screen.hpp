@@ -18,14 +18,18 @@ class StartScreen {
   // `program`: how sc-pool was called, for the lines to paste.
   StartScreen(Terminal& terminal, std::string program)
       : terminal_(terminal), program_(std::move(program)) {}
+  // Added to every verb to paste: "--pool NAME" when several pools are up.
+  void select_with(std::string words) { selection_ = std::move(words); }
 
   void begin(std::string_view sentence);
   void server_serving(const LocalFacts& local, Duration after);
   // After each turn: new states become lines, the rest the live line.
   void show(const StatusReport& report);
+  // A worker that ended without being asked, with its cause; nothing for other entries.
+  void note(const JournalEntry& entry);
   void how_to_use(const StatusReport& report, Duration after);
   void server_lost(const std::string& cause);
-  void draining(std::string_view hint);
+  void draining(std::string_view sentence);
   void stopped(Duration after);
   void failed(std::string_view sentence);
   // The next picture of the live line; a few times a second, on a terminal.
@@ -38,10 +42,11 @@ class StartScreen {
   void show_starting(const StatusReport& report);
   void show_serving(const StatusReport& report);
   void show_live();
-  std::string verb(const StatusReport& report, const std::string& words) const;
+  std::string verb(const std::string& words) const;
 
   Terminal& terminal_;
   std::string program_;
+  std::string selection_;
   Phase phase_ = Phase::Starting;
   std::map<WorkerId, WorkerState> known_;
   std::map<SlotIndex, std::uint32_t> failures_;

@@ -157,6 +157,10 @@ struct Supervisor::Performer {
     shell.tunnels_.list(shell.setup_.config.policy.rest_timeout);
   }
   void operator()(const DeleteTunnel& action) const {
+    if (shell.setup_.config.policy.rest_period == Duration::zero()) {
+      shell.submit(TunnelDeleted{action.tunnel});  // REST is not to be asked at all
+      return;
+    }
     shell.tunnels_.remove(action.tunnel, shell.setup_.config.policy.rest_timeout);
   }
   void operator()(const WriteState&) const { shell.write_state(); }

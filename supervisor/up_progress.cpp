@@ -4,6 +4,7 @@
 
 #include "common/base/text.hpp"
 #include "supervisor/io/files.hpp"
+#include "supervisor/io/pool_search.hpp"
 #include "supervisor/io/program_search.hpp"
 #include "supervisor/up_session.hpp"
 
@@ -94,10 +95,13 @@ void UpSession::note_change() {
 }
 
 void UpSession::note_ready() {
+  const std::string selection =
+      running_pools().size() > 1 ? " --pool " + loaded_.config.name : std::string{};
+  screen_.select_with(selection);
   screen_.how_to_use(supervisor_->report(), loop_.now() - began_);
   if (detached_.has_value()) {
     terminal_.print("  " + terminal_.styled(Style::Strong, padded("Stop", 8)) +
-                    invocation_.program + " down --pool " + loaded_.config.name);
+                    invocation_.program + " down" + selection);
     detached_->report(static_cast<int>(ExitCode::Done));
   } else {
     terminal_.print("");

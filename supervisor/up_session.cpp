@@ -218,7 +218,8 @@ void UpSession::start_pool(const RestAccount& account) {
   setup.configuration_text = loaded_.text;
   setup.read_config = [this] { return read_config_again(); };
   Supervisor::Events events;
-  events.on_entry = [this](const JournalEntry&) {
+  events.on_entry = [this](const JournalEntry& entry) {
+    screen_.note(entry);
     if (control_ != nullptr) {
       control_->note_news();
     }
