@@ -8,8 +8,9 @@ namespace {
 
 TunnelStatus status_of(TunnelPhase phase) {
   switch (phase) {
+    // Nothing boots here: a client may dial at once. It waits for "running" before it does, and
+    // jobs wait for is_ready.
     case TunnelPhase::Booting:
-      return TunnelStatus::Booting;
     case TunnelPhase::Running:
     case TunnelPhase::Disconnected:
     case TunnelPhase::Draining:
@@ -122,7 +123,7 @@ void TunnelRegistry::restore(TunnelState state, Moment moment) {
       tunnel.phase = TunnelPhase::Terminated;
       break;
     case TunnelStatus::Running:
-      tunnel.phase = TunnelPhase::Disconnected;
+      tunnel.phase = tunnel.state.last_connected ? TunnelPhase::Disconnected : TunnelPhase::Booting;
       break;
     case TunnelStatus::New:
     case TunnelStatus::Booting:

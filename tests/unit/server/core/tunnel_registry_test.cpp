@@ -11,7 +11,7 @@ TEST_CASE("a tunnel boots, runs with its first connection and waits for its work
   Registries r;
   REQUIRE(r.create(1).ok());
   CHECK(r.phase(1) == TunnelPhase::Booting);
-  CHECK(r.tunnels.find(tunnel_id(1))->state.status == TunnelStatus::Booting);
+  CHECK(r.tunnels.find(tunnel_id(1))->state.status == TunnelStatus::Running);
   CHECK_FALSE(r.tunnels.find(tunnel_id(1))->state.is_ready);
 
   r.tunnels.connection_ready(tunnel_id(1), at(1s));
