@@ -34,7 +34,7 @@ TEST_CASE("create, list in all its forms, get, delete") {
   const json made = r.create();
   const auto id = made["id"].get<std::string>();
   CHECK(id.size() == 32);
-  CHECK(made["status"] == "booting");
+  CHECK(made["status"] == "running");
   CHECK(made["is_ready"] == false);
   CHECK(made["owner"] == "local");
   CHECK(made["messages"]["info"][0] == "Adding tunnel to pool 'pool', now running 1 instances.");
