@@ -14,7 +14,7 @@ inline CreatedTunnel created_tunnel(TunnelStatus status = TunnelStatus::Running)
   CreatedTunnel tunnel;
   tunnel.state.id = TunnelId{"0123456789abcdef0123456789abcdef"};
   tunnel.state.status = status;
-  tunnel.state.host = "tunnel.test:443";
+  tunnel.state.host = status == TunnelStatus::Running ? "tunnel.test:443" : "";
   tunnel.connect_secret = Secret("c2VjcmV0");
   return tunnel;
 }

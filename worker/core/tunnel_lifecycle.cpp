@@ -21,6 +21,13 @@ LifecycleActions messages_of(const std::vector<std::string>& info,
   return actions;
 }
 
+// A server that runs the tunnel, or has said where to dial: one that waits for us to connect before
+// it calls the tunnel running names its host at once.
+bool may_be_dialled(const TunnelState& state) {
+  return state.status == TunnelStatus::Running ||
+         (state.status != TunnelStatus::Terminated && !state.host.empty());
+}
+
 std::string_view step_name(LifecycleState state) {
   switch (state) {
     case LifecycleState::CheckingUpdates:
@@ -99,7 +106,7 @@ LifecycleActions TunnelLifecycle::create_answered(const RestOutcome<CreatedTunne
   }
   denials_ = 0;
   LifecycleActions actions = messages_of(tunnel_.info, tunnel_.warning);
-  if (tunnel_.state.status == TunnelStatus::Running) {
+  if (may_be_dialled(tunnel_.state)) {
     append(actions, connect(now));
     return actions;
   }
@@ -124,7 +131,7 @@ LifecycleActions TunnelLifecycle::tunnel_answered(const RestOutcome<TunnelState>
                    "tunnel terminated remotely: " +
                        state.shutdown_reason.value_or("the server ended it before it was ready")});
   }
-  if (state.status != TunnelStatus::Running) {
+  if (!may_be_dialled(state)) {
     call_later(Call::Fetch, now + rule_.poll_period);
     return {};
   }

@@ -35,6 +35,13 @@ TEST_CASE("a tunnel is made, polled until it runs, connected, announced") {
   CHECK(lifecycle.next_deadline() == kNever);
 }
 
+TEST_CASE("a tunnel that boots but names its host is dialled at once") {
+  TunnelLifecycle lifecycle = creating_lifecycle();
+  CreatedTunnel tunnel = created_tunnel(TunnelStatus::Booting);
+  tunnel.state.host = "tunnel.test:443";
+  CHECK(asks<StartConnections>(lifecycle.create_answered(tunnel, kWalkStart)));
+}
+
 TEST_CASE("wrong credentials end the start at once") {
   TunnelLifecycle lifecycle = new_lifecycle();
   (void)lifecycle.begin(kWalkStart);
