@@ -105,7 +105,7 @@ std::variant<Authority, HeadProblem> parse_authority(std::string_view text,
     }
     authority.is_ipv6_literal = true;
   } else if (host.empty() || host.size() > kMaxHost + 1 ||
-             !http::all_in_class(host, http::kHostCharacter) || host.starts_with('.') ||
+             !http::all_in_class(host, http::CharacterClass::Host) || host.starts_with('.') ||
              host.find("..") != std::string_view::npos) {
     return bad("the host is not a name or address");
   }
@@ -125,7 +125,7 @@ std::variant<AbsoluteTarget, HeadProblem> parse_absolute_target(std::string_view
   if (port == 0) {
     return bad("the request target's scheme is neither http nor https");
   }
-  if (!http::all_in_class(target, http::kTargetCharacter)) {
+  if (!http::all_in_class(target, http::CharacterClass::Target)) {
     return bad("the request target has a character that is not allowed");
   }
   const std::string_view rest = target.substr(separator + 3);

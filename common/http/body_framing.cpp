@@ -189,7 +189,7 @@ void BodyReader::take_size_line(std::string_view line) {
     refuse(400, "the chunk extensions are too long");
     return;
   }
-  if (!http::all_in_class(extensions, http::kValueCharacter)) {
+  if (!http::all_in_class(extensions, http::CharacterClass::Value)) {
     refuse(400, "a chunk extension has a control character");
     return;
   }

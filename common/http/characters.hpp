@@ -8,11 +8,11 @@
 
 namespace scpool::http {
 
-enum CharacterClass : std::uint8_t {
-  kTokenCharacter = 1,   // tchar, RFC 9110 section 5.6.2
-  kValueCharacter = 2,   // VCHAR, obs-text, SP, HTAB, RFC 9110 section 5.5
-  kTargetCharacter = 4,  // visible ASCII but "#": what may stand in a request target
-  kHostCharacter = 8,    // letters, digits, "-", ".", "_": names DNS can know
+enum class CharacterClass : std::uint8_t {
+  Token = 1,   // tchar, RFC 9110 section 5.6.2
+  Value = 2,   // VCHAR, obs-text, SP, HTAB, RFC 9110 section 5.5
+  Target = 4,  // visible ASCII but "#": what may stand in a request target
+  Host = 8,    // letters, digits, "-", ".", "_": names DNS can know
 };
 
 constexpr std::array<std::uint8_t, 256> make_character_classes() {
@@ -26,12 +26,13 @@ constexpr std::array<std::uint8_t, 256> make_character_classes() {
       return i < 128 && set.find(static_cast<char>(i)) != std::string_view::npos;
     };
     const auto put = [&classes, i](bool holds, CharacterClass which) {
-      classes[i] = static_cast<std::uint8_t>(classes[i] | (holds ? which : 0));
+      classes[i] =
+          static_cast<std::uint8_t>(classes[i] | (holds ? static_cast<unsigned>(which) : 0U));
     };
-    put(alphanumeric || in(kTokenPunctuation), kTokenCharacter);
-    put(i == '\t' || (i >= 0x20 && i != 0x7f), kValueCharacter);
-    put(i > 0x20 && i < 0x7f && i != '#', kTargetCharacter);
-    put(alphanumeric || in(kHostPunctuation), kHostCharacter);
+    put(alphanumeric || in(kTokenPunctuation), CharacterClass::Token);
+    put(i == '\t' || (i >= 0x20 && i != 0x7f), CharacterClass::Value);
+    put(i > 0x20 && i < 0x7f && i != '#', CharacterClass::Target);
+    put(alphanumeric || in(kHostPunctuation), CharacterClass::Host);
   }
   return classes;
 }
@@ -39,7 +40,7 @@ constexpr std::array<std::uint8_t, 256> make_character_classes() {
 inline constexpr std::array<std::uint8_t, 256> kCharacterClasses = make_character_classes();
 
 inline bool is_in_class(char c, CharacterClass wanted) {
-  return (kCharacterClasses[static_cast<std::uint8_t>(c)] & wanted) != 0;
+  return (kCharacterClasses[static_cast<std::uint8_t>(c)] & static_cast<unsigned>(wanted)) != 0;
 }
 
 // Index of the first character that is not of the class; size() when all are.

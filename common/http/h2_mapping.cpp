@@ -154,7 +154,7 @@ std::optional<HeadProblem> take_target(const PseudoFields& pseudo, TunnelRequest
   }
   const bool asterisk = *pseudo.path == "*" && *pseudo.method == "OPTIONS";
   if ((!pseudo.path->starts_with('/') && !asterisk) || pseudo.path->size() > limits::kMaxTarget ||
-      !http::all_in_class(*pseudo.path, http::kTargetCharacter)) {
+      !http::all_in_class(*pseudo.path, http::CharacterClass::Target)) {
     return malformed("the path is malformed");
   }
   auto authority = parse_authority(*pseudo.authority, port);

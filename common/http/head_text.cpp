@@ -102,7 +102,7 @@ std::string_view version_text(int minor_version) {
 }  // namespace
 
 bool is_token(std::string_view text) {
-  return !text.empty() && http::all_in_class(text, http::kTokenCharacter);
+  return !text.empty() && http::all_in_class(text, http::CharacterClass::Token);
 }
 
 bool is_field_value(std::string_view text) {
@@ -110,7 +110,7 @@ bool is_field_value(std::string_view text) {
   if (!text.empty() && (is_blank(text.front()) || is_blank(text.back()))) {
     return false;
   }
-  return http::all_in_class(text, http::kValueCharacter);
+  return http::all_in_class(text, http::CharacterClass::Value);
 }
 
 void write_head(const RequestHead& head, std::string& out) {

@@ -35,8 +35,9 @@ std::size_t HeadParser::receive(ByteView bytes) {
     if (!have_start_line_ && line_.empty()) {
       // Garbage (a TLS hello, say) is told at its first byte, not when the head time is over.
       const char first = input[at];
-      const bool plausible =
-          kind_ == Kind::Request ? http::is_in_class(first, http::kTokenCharacter) : first == 'H';
+      const bool plausible = kind_ == Kind::Request
+                                 ? http::is_in_class(first, http::CharacterClass::Token)
+                                 : first == 'H';
       const bool empty_line = first == '\r' && kind_ == Kind::Request && !skipped_empty_line_;
       started_ = started_ || plausible;
       if (!plausible && !empty_line) {
@@ -129,7 +130,7 @@ void HeadParser::take_request_line(std::string_view line) {
     refuse(400, "the method is not a token");
     return;
   }
-  if (target.empty() || !http::all_in_class(target, http::kTargetCharacter)) {
+  if (target.empty() || !http::all_in_class(target, http::CharacterClass::Target)) {
     refuse(400, "the request target is empty or has a character that is not allowed");
     return;
   }
@@ -169,7 +170,7 @@ void HeadParser::take_status_line(std::string_view line) {
   }
   const std::string_view reason =
       line.size() > kStatusEnd ? line.substr(kStatusEnd + 1) : std::string_view();
-  if (!http::all_in_class(reason, http::kValueCharacter)) {
+  if (!http::all_in_class(reason, http::CharacterClass::Value)) {
     refuse(400, "the reason has a control character");
     return;
   }

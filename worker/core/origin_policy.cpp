@@ -130,6 +130,12 @@ OriginName origin_name(const Authority& authority) {
 OriginPolicy::OriginPolicy(LocalhostPolicy localhost, const DomainRules* denied)
     : localhost_(localhost), denied_(denied) {}
 
+void OriginPolicy::forbid(const ForbiddenEndpoint& endpoint) {
+  if (std::find(forbidden_.begin(), forbidden_.end(), endpoint) == forbidden_.end()) {
+    forbidden_.push_back(endpoint);
+  }
+}
+
 std::optional<ProxyError> OriginPolicy::judge_name(const Authority& authority,
                                                    Purpose purpose) const {
   const std::string_view host = without_root(authority.host);

@@ -21,6 +21,7 @@ namespace scpool::worker {
 struct ForbiddenEndpoint {
   IpAddress address;
   std::uint16_t port = 0;
+  friend bool operator==(const ForbiddenEndpoint&, const ForbiddenEndpoint&) = default;
 };
 
 class OriginPolicy {
@@ -30,7 +31,7 @@ class OriginPolicy {
   // `denied` may be null; it must outlive the policy.
   OriginPolicy(LocalhostPolicy localhost, const DomainRules* denied);
 
-  void forbid(ForbiddenEndpoint endpoint) { forbidden_.push_back(endpoint); }
+  void forbid(const ForbiddenEndpoint& endpoint);  // again is the same as once
 
   // Before anything is looked up; nothing when the host and port may be tried.
   std::optional<ProxyError> judge_name(const Authority& authority, Purpose purpose) const;

@@ -14,6 +14,8 @@ class KeptConnections::Entry final : private StreamListener {
     connection_->stream().resume_reading();
   }
 
+  virtual ~Entry() = default;
+
   const std::string& key() const { return connection_->key(); }
   Instant expires() const { return expires_; }
   std::unique_ptr<SiteConnection> release() {

@@ -56,6 +56,8 @@ class OriginDial::Attempt final : public StreamListener {
     stream_->set_listener(this);
   }
 
+  virtual ~Attempt() = default;
+
   Stream& stream() { return *stream_; }
   std::unique_ptr<Stream> release() {
     stream_->set_listener(nullptr);

@@ -28,7 +28,7 @@ std::string request_id(const Fields& head) {
 }  // namespace
 
 struct OriginGateway::Core final : public OriginRequestOwner {
-  Core(EventLoop& loop, OriginGatewaySettings settings, OriginFigures& figures)
+  Core(EventLoop& loop, const OriginGatewaySettings& settings, OriginFigures& figures)
       : context{loop,
                 settings,
                 figures,
@@ -39,6 +39,8 @@ struct OriginGateway::Core final : public OriginRequestOwner {
       forbid(endpoint);
     }
   }
+
+  virtual ~Core() = default;
 
   void forbid(const Endpoint& endpoint) {
     if (const auto known = forbidden(endpoint)) {
@@ -108,9 +110,9 @@ void OriginGateway::Core::on_request_finished(OriginRequest& request) {
 }
 
 OriginGateway::OriginGateway(EventLoop& loop,
-                             OriginGatewaySettings settings,
+                             const OriginGatewaySettings& settings,
                              OriginFigures& figures)
-    : core_(std::make_unique<Core>(loop, std::move(settings), figures)) {}
+    : core_(std::make_unique<Core>(loop, settings, figures)) {}
 
 OriginGateway::~OriginGateway() {
   while (!core_->requests.empty()) {
@@ -118,7 +120,7 @@ OriginGateway::~OriginGateway() {
   }
 }
 
-void OriginGateway::serve(TunnelLink& link, StreamId stream, Fields head) {
+void OriginGateway::serve(TunnelLink& link, StreamId stream, const Fields& head) {
   core_->serve(link, stream, head);
 }
 

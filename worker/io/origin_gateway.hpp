@@ -51,14 +51,14 @@ struct OriginGatewaySettings {
 
 class OriginGateway {
  public:
-  OriginGateway(EventLoop& loop, OriginGatewaySettings settings, OriginFigures& figures);
+  OriginGateway(EventLoop& loop, const OriginGatewaySettings& settings, OriginFigures& figures);
   OriginGateway(const OriginGateway&) = delete;
   OriginGateway& operator=(const OriginGateway&) = delete;
   // Requests under way are reset.
   ~OriginGateway();
 
   // From TunnelLinkListener::on_request, every request but the canary. Answers it in every case.
-  void serve(TunnelLink& link, StreamId stream, Fields head);
+  void serve(TunnelLink& link, StreamId stream, const Fields& head);
   // The link is over (on_link_closed) or is about to be destroyed: its requests are dropped.
   void link_gone(TunnelLink& link);
 

@@ -10,6 +10,7 @@ namespace scpool::worker {
 class OriginRequest::SiteEnd final : public StreamListener {
  public:
   explicit SiteEnd(OriginRequest& request) : request_(request) {}
+  virtual ~SiteEnd() = default;
   void on_bytes(ByteView bytes) override { request_.on_site_bytes(bytes); }
   void on_end() override { request_.on_site_end(); }
   void on_drained() override { request_.settle_credit(); }
@@ -51,8 +52,8 @@ void OriginRequest::cancel_timer() {
 }
 
 std::string OriginRequest::site_key() const {
-  const std::string_view scheme = request_.scheme.empty() ? "tcp" : request_.scheme;
-  return std::string(scheme) + "://" + request_.authority.text();
+  const std::string scheme = request_.scheme.empty() ? "tcp" : request_.scheme;
+  return scheme + "://" + request_.authority.text();
 }
 
 void OriginRequest::dial() {
