@@ -39,7 +39,8 @@ struct RecordedStream final : StreamListener {
       received += as_text(bytes);
     }
     if (at_bytes) {
-      at_bytes(bytes);
+      const auto action = at_bytes;  // may destroy this
+      action(bytes);
     }
   }
   void on_end() override {
@@ -56,7 +57,8 @@ struct RecordedStream final : StreamListener {
   }
 
  private:
-  static void call(const std::function<void()>& action) {
+  // By value: the action may destroy this.
+  static void call(std::function<void()> action) {  // NOLINT(performance-unnecessary-value-param)
     if (action) {
       action();
     }
