@@ -115,7 +115,9 @@ int TlsSession::Session::bio_write(BIO* bio,
                                    std::size_t size,
                                    std::size_t* put) noexcept {
   Bytes& staged = static_cast<Session*>(BIO_get_data(bio))->staged;
-  staged.insert(staged.end(), bytes, bytes + size);
+  // Of the vector's own type: between different types the library copies byte by byte.
+  const auto* ciphertext = reinterpret_cast<const std::uint8_t*>(bytes);
+  staged.insert(staged.end(), ciphertext, ciphertext + size);
   *put = size;
   return 1;
 }
