@@ -197,16 +197,16 @@ bool HttpReply::client_is_there() const {
   return ref_ != nullptr && ref_->connection != nullptr;
 }
 
-void HttpReply::send(HttpResponse response) {
+void HttpReply::send(const HttpResponse& response) {
   if (client_is_there() && !ref_->begun) {
     ref_->connection->send(response);
   }
 }
 
-void HttpReply::begin(HttpResponse head_only) {
+void HttpReply::begin(const HttpResponse& head) {
   if (client_is_there() && !ref_->begun) {
     ref_->begun = true;
-    ref_->connection->begin(head_only);
+    ref_->connection->begin(head);
   }
 }
 

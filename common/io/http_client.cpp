@@ -35,7 +35,9 @@ struct HttpClient::Multi {
   void cancel_all();
   void act(curl_socket_t socket, int events);
   void tell();
+  void watch(curl_socket_t socket, int what, uv_poll_t* poll);
 
+  static void on_event(uv_poll_t* poll, int status, int events) noexcept;
   static int on_socket(
       CURL* easy, curl_socket_t socket, int what, void* multi, void* watcher) noexcept;
   static int on_timer(CURLM* handle, long milliseconds, void* multi) noexcept;
@@ -64,32 +66,37 @@ HttpClient::Multi::~Multi() {
 
 int HttpClient::Multi::on_socket(
     CURL* /*easy*/, curl_socket_t socket, int what, void* multi, void* watcher) noexcept {
-  auto* self = static_cast<Multi*>(multi);
-  auto* poll = static_cast<uv_poll_t*>(watcher);
+  static_cast<Multi*>(multi)->watch(socket, what, static_cast<uv_poll_t*>(watcher));
+  return 0;
+}
+
+void HttpClient::Multi::watch(curl_socket_t socket, int what, uv_poll_t* poll) {
   if (what == CURL_POLL_REMOVE) {
     close_handle(poll);
-    curl_multi_assign(self->handle, socket, nullptr);
-    return 0;
+    curl_multi_assign(handle, socket, nullptr);
+    return;
   }
   if (poll == nullptr) {
     poll = new uv_poll_t;
-    SCPOOL_CHECK(uv_poll_init(self->loop.native(), poll, socket) == 0);
-    poll->data = self;
-    curl_multi_assign(self->handle, socket, poll);
+    SCPOOL_CHECK(uv_poll_init(loop.native(), poll, socket) == 0);
+    poll->data = this;
+    curl_multi_assign(handle, socket, poll);
   }
   const int events = ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
                      ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0);
-  uv_poll_start(poll, events, [](uv_poll_t* fired, int status, int seen) noexcept {
-    if (fired->data != nullptr) {
-      uv_os_fd_t descriptor = -1;
-      uv_fileno(reinterpret_cast<uv_handle_t*>(fired), &descriptor);
-      const int flags = status < 0 ? CURL_CSELECT_ERR
-                                   : ((seen & UV_READABLE) != 0 ? CURL_CSELECT_IN : 0) |
-                                         ((seen & UV_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0);
-      static_cast<Multi*>(fired->data)->act(descriptor, flags);
-    }
-  });
-  return 0;
+  uv_poll_start(poll, events, &on_event);
+}
+
+void HttpClient::Multi::on_event(uv_poll_t* poll, int status, int events) noexcept {
+  auto* self = static_cast<Multi*>(poll->data);
+  uv_os_fd_t socket = -1;
+  if (self == nullptr || uv_fileno(reinterpret_cast<uv_handle_t*>(poll), &socket) != 0) {
+    return;
+  }
+  int seen = status < 0 ? CURL_CSELECT_ERR : 0;
+  seen |= (events & UV_READABLE) != 0 ? CURL_CSELECT_IN : 0;
+  seen |= (events & UV_WRITABLE) != 0 ? CURL_CSELECT_OUT : 0;
+  self->act(socket, seen);
 }
 
 int HttpClient::Multi::on_timer(CURLM* /*handle*/, long milliseconds, void* multi) noexcept {

@@ -37,7 +37,7 @@ class HttpConnection final : public StreamListener {
   HttpConnection(HttpService& service, std::unique_ptr<Stream> stream, const TlsContext* tls);
   HttpConnection(const HttpConnection&) = delete;
   HttpConnection& operator=(const HttpConnection&) = delete;
-  ~HttpConnection() = default;
+  virtual ~HttpConnection() = default;
 
   bool is_idle() const { return state_ == State::Idle && input_.empty(); }
   // Closes when nothing is being answered; otherwise after the answer.

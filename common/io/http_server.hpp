@@ -53,9 +53,9 @@ class HttpReply {
   ~HttpReply();
 
   bool client_is_there() const;
-  void send(HttpResponse response);
+  void send(const HttpResponse& response);
   // A body without known length (server-sent events, logs): begin, write ..., end.
-  void begin(HttpResponse head_only);
+  void begin(const HttpResponse& head);  // its body, if any, is written first
   void write(std::string_view text);
   std::size_t queued() const;  // unsent bytes of the connection: bound your writing by it
   void end();

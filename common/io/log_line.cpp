@@ -55,26 +55,40 @@ void append_bare(std::string& out, std::string_view text) {
   }
 }
 
-// Bytes of the UTF-8 character at the front; 0 when it is not a valid one (RFC 3629 section 4).
+// The rows of RFC 3629 section 4: which second byte a first byte allows, and the length they make.
+struct Utf8Row {
+  unsigned first_low, first_high, second_low, second_high;
+  std::size_t length;
+};
+constexpr std::array<Utf8Row, 8> kUtf8 = {{{0xc2, 0xdf, 0x80, 0xbf, 2},
+                                           {0xe0, 0xe0, 0xa0, 0xbf, 3},
+                                           {0xe1, 0xec, 0x80, 0xbf, 3},
+                                           {0xed, 0xed, 0x80, 0x9f, 3},
+                                           {0xee, 0xef, 0x80, 0xbf, 3},
+                                           {0xf0, 0xf0, 0x90, 0xbf, 4},
+                                           {0xf1, 0xf3, 0x80, 0xbf, 4},
+                                           {0xf4, 0xf4, 0x80, 0x8f, 4}}};
+
+// Bytes of the UTF-8 character at the front; 0 when it is not a valid one.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [text](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
   };
-  const unsigned lead = byte(0);
-  const std::size_t length = lead < 0x80                   ? 1
-                             : lead >= 0xc2 && lead < 0xe0 ? 2
-                             : lead >= 0xe0 && lead < 0xf0 ? 3
-                             : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                           : 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) {
-      return 0;
+  const auto in = [](unsigned value, unsigned low, unsigned high) {
+    return value >= low && value <= high;
+  };
+  if (byte(0) < 0x80) {
+    return 1;
+  }
+  for (const Utf8Row& row : kUtf8) {
+    if (in(byte(0), row.first_low, row.first_high)) {
+      const bool valid = in(byte(1), row.second_low, row.second_high) &&
+                         (row.length < 3 || in(byte(2), 0x80, 0xbf)) &&
+                         (row.length < 4 || in(byte(3), 0x80, 0xbf));
+      return valid ? row.length : 0;
     }
   }
-  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
-  const bool surrogate = lead == 0xed && byte(1) > 0x9f;
-  const bool beyond = lead == 0xf4 && byte(1) > 0x8f;
-  return overlong || surrogate || beyond ? 0 : length;
+  return 0;
 }
 
 // As JSON writes strings (RFC 8259 section 7); what is not UTF-8 becomes U+FFFD.

@@ -2,9 +2,10 @@
 
 #include <uv.h>
 
+#include <array>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
-#include <string>
 #include <utility>
 
 #include "common/base/check.hpp"
@@ -48,11 +49,14 @@ void Signals::on(int signal_number, std::function<void()> action) {
 }
 
 const char* signal_name(int signal_number) {
+  thread_local std::array<char, 32> text;
   const char* abbreviation = sigabbrev_np(signal_number);
-  thread_local std::string text;
-  text = abbreviation != nullptr ? std::string("SIG") + abbreviation
-                                 : "signal " + std::to_string(signal_number);
-  return text.c_str();
+  if (abbreviation != nullptr) {
+    std::snprintf(text.data(), text.size(), "SIG%s", abbreviation);
+  } else {
+    std::snprintf(text.data(), text.size(), "signal %d", signal_number);
+  }
+  return text.data();
 }
 
 }  // namespace scpool

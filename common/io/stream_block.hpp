@@ -77,6 +77,8 @@ struct Stream::Block {
   void read();
   bool deliver(ByteView bytes);
   bool deliver_decrypted();
+  void deliver_later();
+  void take_receive_error(int error);
   void take_end();
   void take_hang_up();
   void break_off(Error error);

@@ -91,8 +91,7 @@ void Stream::Block::fail(const Error& error) {
   failed = true;
   set_interest(0);
   if (listener != nullptr) {
-    const Error told = error;
-    listener->on_failed(told);
+    listener->on_failed(error);
   }
 }
 
@@ -116,19 +115,24 @@ void Stream::Block::widen_interest() {
       set_interest(wanted | (interest & ~UV_PRIORITIZED));
     }
     if (held_back && wants_bytes()) {
-      if (later == nullptr) {
-        later = std::make_unique<Timer>(*loop);
-      }
-      later->start(Duration::zero(), [this] {
-        if (alive() && wants_bytes()) {
-          deliver_decrypted();
-        }
-        if (alive()) {
-          widen_interest();
-        }
-      });
+      deliver_later();
     }
   }
+}
+
+// No event of the socket tells of bytes that were read from it already.
+void Stream::Block::deliver_later() {
+  if (later == nullptr) {
+    later = std::make_unique<Timer>(*loop);
+  }
+  later->start(Duration::zero(), [this] {
+    if (alive() && wants_bytes()) {
+      deliver_decrypted();
+    }
+    if (alive()) {
+      widen_interest();
+    }
+  });
 }
 
 void Stream::Block::set_interest(int events) {
@@ -212,14 +216,7 @@ void Stream::Block::read() {
   for (int round = 0; round < kReadsPerEvent && wants_bytes(); ++round) {
     const ssize_t count = recv(descriptor, read_buffer.data(), read_buffer.size(), MSG_DONTWAIT);
     if (count < 0) {
-      const int error = errno;
-      if (error == EAGAIN || error == EINTR) {
-        if (broken && error == EAGAIN) {
-          fail(*broken);
-        }
-        return;
-      }
-      fail(broken ? *broken : Error::from_errno(error, "receive"));
+      take_receive_error(errno);
       return;
     }
     if (count == 0) {
@@ -231,6 +228,14 @@ void Stream::Block::read() {
       return;
     }
   }
+}
+
+void Stream::Block::take_receive_error(int error) {
+  const bool nothing_now = error == EAGAIN;
+  if (error == EINTR || (nothing_now && !broken)) {
+    return;  // the watcher tells when there is more
+  }
+  fail(broken ? *broken : Error::from_errno(error, "receive"));
 }
 
 // The peer's FIN. Without TLS's own notice in front of it the end may be an attacker's.
