@@ -85,6 +85,16 @@ Duration retry_after_of(const Fields& fields) {
                  : Duration::zero();
 }
 
+// The query of "GET URL?QUERY: what happened" says nothing to a reader.
+std::string without_query(std::string sentence) {
+  const std::size_t begin = sentence.find('?');
+  const std::size_t end = sentence.find(": ", begin);
+  if (begin != std::string::npos && end != std::string::npos) {
+    sentence.erase(begin, end - begin);
+  }
+  return sentence;
+}
+
 RestProblem problem_of(const HttpAnswer& answer) {
   return {.status = answer.status,
           .kind = ErrorKind::Denied,
@@ -147,8 +157,8 @@ void Registration::ask(HttpCall call,
   lifecycle_call_ =
       send(std::move(call), [parse, on_outcome = std::move(on_outcome)](Result<HttpAnswer> answer) {
         if (!answer.ok()) {
-          on_outcome(
-              RestProblem{.kind = answer.error().kind(), .sentence = answer.error().sentence()});
+          on_outcome(RestProblem{.kind = answer.error().kind(),
+                                 .sentence = without_query(answer.error().sentence())});
           return;
         }
         if (answer.value().status < 200 || answer.value().status > 299) {
