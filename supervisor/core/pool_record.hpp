@@ -45,10 +45,8 @@ struct PoolRecord {
   // The shell raises it above every generation found in names of logs and pid files: a full disk
   // may have kept the last record from being written.
   std::uint64_t next_generation = 1;
-  std::uint32_t size = 0;                // wished; 0: as configured
-  Instant restart_before;                // workers older than this go (rolling)
-  std::vector<SlotIndex> restart_slots;  // only these; empty: all
-  ConfigHash proven_config;              // the last configuration that served; value 0: none yet
+  std::uint32_t size = 0;    // wished; 0: as configured
+  ConfigHash proven_config;  // the last configuration that served; value 0: none yet
   bool shutting_down = false;
   RolloutRecord rollout;
   std::vector<WorkerRecord> workers;

@@ -73,7 +73,8 @@ Json to_json(const WorkerRecord& record) {
           {"deadline", ticks(record.deadline)},
           {"retire_at", ticks(record.retire_at)},
           {"config", record.config.value},
-          {"tunnel_id", record.tunnel.value}};
+          {"tunnel_id", record.tunnel.value},
+          {"restart_wished", record.restart_wished}};
 }
 
 WorkerRecord to_worker(const Json& item) {
@@ -88,6 +89,7 @@ WorkerRecord to_worker(const Json& item) {
   read_instant(item, "retire_at", record.retire_at);
   read_number(item, "config", record.config.value);
   read_text(item, "tunnel_id", record.tunnel.value);
+  read_flag(item, "restart_wished", record.restart_wished);
   return record;
 }
 
@@ -151,14 +153,8 @@ PoolRecord to_pool(const Json& root) {
   PoolRecord pool;
   read_number(root, "next_generation", pool.next_generation);
   read_number(root, "size", pool.size);
-  read_instant(root, "restart_before", pool.restart_before);
   read_number(root, "proven_config", pool.proven_config.value);
   read_flag(root, "shutting_down", pool.shutting_down);
-  for (const Json& slot : list_at(root, "restart_slots")) {
-    if (slot.is_number_unsigned()) {
-      pool.restart_slots.push_back({slot.get<std::uint32_t>()});
-    }
-  }
   if (const auto rollout = root.find("rollout"); rollout != root.end() && rollout->is_object()) {
     pool.rollout = to_rollout(*rollout);
   }
@@ -186,8 +182,6 @@ std::string state_to_json(const StoredState& state) {
       {"boot_id", state.boot_id},
       {"next_generation", pool.next_generation},
       {"size", pool.size},
-      {"restart_before", ticks(pool.restart_before)},
-      {"restart_slots", list_of(pool.restart_slots, [](SlotIndex slot) { return slot.value; })},
       {"proven_config", pool.proven_config.value},
       {"shutting_down", pool.shutting_down},
       {"rollout", to_json(pool.rollout)},

@@ -41,13 +41,13 @@ StoredState example() {
   state.boot_id = current_boot_id();
   state.pool.next_generation = 42;
   state.pool.size = 5;
-  state.pool.restart_slots = {{2}};
   WorkerRecord worker;
   worker.worker = {{0}, {40}};
   worker.state = WorkerState::Draining;
   worker.started_at = Instant{std::chrono::seconds{7}};
   worker.tunnel = TunnelId{"0123456789abcdef0123456789abcdef"};
   worker.config = {~0ULL};
+  worker.restart_wished = true;
   state.pool.workers.push_back(worker);
   SlotRecord slot;
   slot.slot = {1};
@@ -82,12 +82,12 @@ TEST_CASE("a pool's record comes back as it was written, mode 0600, nothing left
   CHECK(pool.workers[0].started_at == Instant{std::chrono::seconds{7}});
   CHECK(pool.workers[0].deadline == kNever);
   CHECK(pool.workers[0].config.value == ~0ULL);
+  CHECK(pool.workers[0].restart_wished);
   REQUIRE(pool.slots.size() == 1);
   CHECK(pool.slots[0].last_cause == ExitCause::NameCollision);
   CHECK(pool.rollout.state == RolloutState::Paused);
   CHECK(pool.rollout.reason.kind == ReasonKind::RolloutFailed);
   CHECK(pool.condemned.size() == 1);
-  CHECK(pool.restart_slots == std::vector<SlotIndex>{{2}});
   // Everything came back: written again, it is the same file (bytes that are no UTF-8 apart).
   CHECK(state_to_json(loaded.value()) == state_to_json(example()));
   struct stat facts {};
