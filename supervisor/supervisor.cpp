@@ -3,14 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "supervisor/io/log_keeper.hpp"
 
 namespace scpool::supervisor {
 namespace {
 
 constexpr std::size_t kJournalSize = 4096;
+// A log may grow beyond its limit by what is written in this time.
+constexpr Duration kLogPeriod = std::chrono::seconds{30};
 
 // Above the cursors of any earlier supervisor: nobody writes a thousand entries a second for long.
 std::uint64_t first_cursor(WallTime now) {
@@ -48,7 +52,8 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
       current_config_(setup_.config.worker_hash()),
       controller_({setup_.config.policy, current_config_, setup_.state.pool, random_seed(), kind_}),
       wake_(loop, [this] { submit(TimerFired{}); }),
-      stop_limit_(loop) {
+      stop_limit_(loop),
+      log_timer_(loop) {
   launch_configs_.emplace(current_config_, LaunchConfig{setup_.config, setup_.account});
 }
 
@@ -57,6 +62,7 @@ void Supervisor::start() {
     take_back(known);
   }
   submit(PoolStarted{});
+  keep_logs();
 }
 
 // A worker that an earlier supervisor of this boot left behind and that still lives.
@@ -112,6 +118,7 @@ void Supervisor::pump() {
   if (controller_.finished() && !std::exchange(finished_, true)) {
     wake_.arm(kNever);
     stop_limit_.cancel();
+    log_timer_.cancel();
     events_.on_finished();
   }
 }
@@ -317,7 +324,9 @@ Result<std::string> Supervisor::reload() {
     return read.error();
   }
   reopen_logs();
-  PoolConfig config = std::move(read).value();
+  PoolConfig config = std::move(read.value().config);
+  setup_.account = std::move(read.value().account);
+  tunnels_.set_account(setup_.account);
   const ConfigHash hash = config.worker_hash();
   std::string done = hash == current_config_ ? "applied in place" : "rolling restart begins";
   if (config.name != setup_.config.name ||
@@ -340,6 +349,26 @@ void Supervisor::reopen_logs() {
   for (const auto& [worker, process] : workers_) {
     process->reopen_log();
   }
+}
+
+void Supervisor::keep_logs() {
+  const LogSettings& log = setup_.config.log;
+  const LogKeeper keeper(
+      {setup_.directories.logs, setup_.config.name, log.max_size, log.keep, log.max_age});
+  std::set<std::string> current;
+  for (const auto& [worker, process] : workers_) {
+    current.insert(process->files().log);
+    if (keeper.rotate_if_large(process->files().log)) {
+      process->reopen_log();
+    }
+  }
+  if (keeper.rotate_if_large(setup_.log_file)) {
+    if (const auto reopened = log_.reopen(); !reopened) {
+      log_.error("log", reopened.error().sentence());
+    }
+  }
+  keeper.remove_old(current, loop_.wall_now());
+  log_timer_.start(kLogPeriod, [this] { keep_logs(); });
 }
 
 std::optional<std::string> Supervisor::permanent_failure() const {

@@ -28,9 +28,14 @@ namespace scpool::supervisor {
 
 class Supervisor final : public PoolFront {
  public:
+  // What workers are started with; the account as supervisor and workers use it.
+  struct LaunchConfig {
+    PoolConfig config;
+    RestAccount account;
+  };
   struct Setup {
     PoolConfig config;
-    RestAccount account;  // as the supervisor and its workers use it
+    RestAccount account;
     PoolDirectories directories;
     StoredState state;
     std::string state_path;
@@ -40,7 +45,7 @@ class Supervisor final : public PoolFront {
     std::optional<LocalFacts> local;
     std::string configuration_text;
     // Reads the configuration again, for reload.
-    std::function<Result<PoolConfig>()> read_config;
+    std::function<Result<LaunchConfig>()> read_config;
   };
   struct Events {
     std::function<void(const JournalEntry&)> on_entry;
@@ -69,11 +74,6 @@ class Supervisor final : public PoolFront {
 
  private:
   struct Performer;
-  // A configuration that workers run with, until none does.
-  struct LaunchConfig {
-    PoolConfig config;
-    RestAccount account;
-  };
 
   void take_back(const KnownProcess& known);
   void submit(PoolEvent event);
@@ -84,6 +84,7 @@ class Supervisor final : public PoolFront {
   void note_exit(WorkerId worker, const WorkerExit& exit, const Evidence& evidence);
   void probe(WorkerId worker);
   void write_state();
+  void keep_logs();
   WorkerProcess* find(WorkerId worker) const;
   WorkerLaunch launch_of(WorkerId worker, const LaunchConfig& launch) const;
   const LaunchConfig& launch_config(ConfigHash hash) const;
@@ -99,7 +100,7 @@ class Supervisor final : public PoolFront {
   HttpClient client_;
   WorkerProbe probe_;
   TunnelDirectory tunnels_;
-  std::map<ConfigHash, LaunchConfig> launch_configs_;
+  std::map<ConfigHash, LaunchConfig> launch_configs_;  // all since the start: few and small
   ConfigHash current_config_;
   PoolController controller_;
   std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
@@ -108,6 +109,7 @@ class Supervisor final : public PoolFront {
   bool finished_ = false;
   DeadlineTimer wake_;
   Timer stop_limit_;
+  Timer log_timer_;
 };
 
 }  // namespace scpool::supervisor

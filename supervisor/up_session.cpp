@@ -205,6 +205,7 @@ void UpSession::start_pool(const RestAccount& account) {
   if (going_down_) {
     return;
   }
+  account_ = account;
   Supervisor::Setup setup;
   setup.config = loaded_.config;
   setup.account = account;
@@ -241,7 +242,7 @@ void UpSession::start_pool(const RestAccount& account) {
   supervisor_->start();
 }
 
-Result<PoolConfig> UpSession::read_config_again() const {
+Result<Supervisor::LaunchConfig> UpSession::read_config_again() const {
   auto loaded = load_pool_config(invocation_);
   if (const auto* problems = std::get_if<std::vector<Error>>(&loaded)) {
     std::string sentence;
@@ -250,7 +251,14 @@ Result<PoolConfig> UpSession::read_config_again() const {
     }
     return Error(ErrorKind::Invalid, sentence);
   }
-  return std::get<LoadedConfig>(std::move(loaded)).config;
+  PoolConfig& config = std::get<LoadedConfig>(loaded).config;
+  if (local_.has_value()) {
+    return Supervisor::LaunchConfig{std::move(config), account_};
+  }
+  auto account = account_of(config, directories_);
+  return account ? Result<Supervisor::LaunchConfig>(
+                       Supervisor::LaunchConfig{std::move(config), std::move(account).value()})
+                 : Result<Supervisor::LaunchConfig>(account.error());
 }
 
 }  // namespace scpool::supervisor

@@ -44,7 +44,7 @@ class UpSession {
   void note_grid(const LocalGridAddresses& addresses);
   void check_account();
   void start_pool(const RestAccount& account);
-  Result<PoolConfig> read_config_again() const;
+  Result<Supervisor::LaunchConfig> read_config_again() const;
 
   void note_change();
   void note_ready();
@@ -86,6 +86,7 @@ class UpSession {
   std::unique_ptr<LocalGrid> grid_;
   std::unique_ptr<TunnelDirectory> account_check_;
   std::optional<LocalFacts> local_;
+  RestAccount account_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<ControlSocket> control_;
 };

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "supervisor/io/log_keeper.hpp"
+#include "supervisor/io/log_tail.hpp"
 #include "supervisor/io/pool_lock.hpp"
 #include "supervisor/io/service_notify.hpp"
 #include "supervisor/io/state_file.hpp"
@@ -186,4 +188,65 @@ TEST_CASE("the service manager is told, and its variables reach no child") {
   ServiceNotify silent;
   CHECK_FALSE(silent.listened_to());
   silent.ready();
+}
+
+TEST_CASE("a large log is rotated and the oldest goes") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("web-0.1.log");
+  const LogKeeper keeper({directory.file(""), "web", 10, 2, {}});
+  for (const char* content : {"first long enough", "second long enough", "third long enough"}) {
+    std::ofstream(path) << content;
+    CHECK(keeper.rotate_if_large(path));
+    CHECK_FALSE(std::filesystem::exists(path));
+  }
+  CHECK(last_lines(path + ".1", 1).at(0) == "third long enough");
+  CHECK(last_lines(path + ".2", 1).at(0) == "second long enough");
+  CHECK_FALSE(std::filesystem::exists(path + ".3"));
+  std::ofstream(path) << "short";
+  CHECK_FALSE(keeper.rotate_if_large(path));
+}
+
+TEST_CASE("old logs of past workers are removed, nothing else is") {
+  const TemporaryDirectory directory;
+  const std::string folder = directory.file("");
+  const std::string base = folder.substr(0, folder.size() - 1);
+  for (const char* name : {"web-0.1.log",
+                           "web-0.1.log.2",
+                           "web-1.7.log",
+                           "web.log",
+                           "web-x.log",
+                           "other-0.1.log",
+                           "web-server.log"}) {
+    std::ofstream(directory.file(name)) << "x";
+  }
+  const LogKeeper keeper({base, "web", 0, 0, std::chrono::hours{1}});
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  keeper.remove_old({}, now);
+  CHECK(std::filesystem::exists(directory.file("web-0.1.log")));
+  keeper.remove_old({base + "/web-1.7.log"}, now + std::chrono::hours{2});
+  CHECK_FALSE(std::filesystem::exists(directory.file("web-0.1.log")));
+  CHECK_FALSE(std::filesystem::exists(directory.file("web-0.1.log.2")));
+  for (const char* kept :
+       {"web-1.7.log", "web.log", "web-x.log", "other-0.1.log", "web-server.log"}) {
+    CAPTURE(kept);
+    CHECK(std::filesystem::exists(directory.file(kept)));
+  }
+}
+
+TEST_CASE("a follower starts at the last lines and goes on across a rotation") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("x.log");
+  std::ofstream(path) << "one\ntwo\nthree\n";
+  LogFollower follower(path, 2);
+  CHECK(follower.read_new() == "two\nthree\n");
+  std::ofstream(path, std::ios::app) << "half";
+  CHECK(follower.read_new().empty());
+  std::ofstream(path, std::ios::app) << " whole\n";
+  CHECK(follower.read_new() == "half whole\n");
+  std::filesystem::rename(path, path + ".1");
+  std::ofstream(path) << "new file\n";
+  const std::string first = follower.read_new();
+  CHECK(first + follower.read_new() == "new file\n");
+  CHECK(last_lines(directory.file("none"), 3).empty());
 }
