@@ -1,6 +1,7 @@
 """A pool from its start to its end, and what happens when parts of it are shot."""
 
 import asyncio
+import itertools
 import json
 import os
 import pathlib
@@ -90,10 +91,12 @@ def test_down_waits_for_what_runs(own_pool, site):
             "Connection: close\r\n\r\n").encode())
         status, _, data = receive_head(connection)
         assert status == 200
-        ingress, late = own_pool.ingress, own_pool.credential(job="too-late")
+        # Each look is a job of its own: one that began before the drain is served to its end.
+        ingress, user, key = own_pool.ingress, own_pool.local["user"], own_pool.access_key
+        late = (f"{user};job=late-{number}:{key}" for number in itertools.count())
         down = threading.Thread(target=own_pool.verb, args=("down",))
         down.start()
-        wait_for(lambda: get(ingress, f"{site.url}/", late)[0] == 503, "new jobs are refused")
+        wait_for(lambda: get(ingress, f"{site.url}/", next(late))[0] == 503, "new jobs are refused")
         while piece := connection.recv(65536):
             data += piece
     assert data == b"".join(b"%015d\n" % tick for tick in range(seconds * 10))
