@@ -59,7 +59,7 @@ Result<void> prepare_embedded(const EmbeddedWish& wish, ServerConfig& config) {
     return key.error();
   }
   config.listen = wish.listen;
-  config.host = "127.0.0.1";
+  config.host = wish.listen.substr(0, wish.listen.rfind(':'));
   config.certificate = file_of(wish, "server.pem");
   config.key = file_of(wish, "server.key");
   config.state_dir = wish.directory;

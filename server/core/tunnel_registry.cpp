@@ -8,8 +8,8 @@ namespace {
 
 TunnelStatus status_of(TunnelPhase phase) {
   switch (phase) {
-    // Nothing boots here: a client may dial at once. It waits for "running" before it does, and
-    // jobs wait for is_ready.
+    // The endpoint stands from the first moment, and clients dial only a running tunnel (reference
+    // section c.1); whether jobs may use it is what is_ready says.
     case TunnelPhase::Booting:
     case TunnelPhase::Running:
     case TunnelPhase::Disconnected:
@@ -118,18 +118,11 @@ void TunnelRegistry::restore(TunnelState state, Moment moment) {
   tunnel.state = std::move(state);
   tunnel.sequence = next_sequence_++;
   tunnel.disconnected_since = moment.now;
-  switch (stored) {
-    case TunnelStatus::Terminated:
-      tunnel.phase = TunnelPhase::Terminated;
-      break;
-    case TunnelStatus::Running:
-      tunnel.phase = tunnel.state.last_connected ? TunnelPhase::Disconnected : TunnelPhase::Booting;
-      break;
-    case TunnelStatus::New:
-    case TunnelStatus::Booting:
-    case TunnelStatus::Unknown:
-      tunnel.phase = TunnelPhase::Booting;
-      break;
+  if (stored == TunnelStatus::Terminated) {
+    tunnel.phase = TunnelPhase::Terminated;
+  } else {
+    tunnel.state.status = TunnelStatus::Running;
+    tunnel.phase = tunnel.state.launch_time ? TunnelPhase::Disconnected : TunnelPhase::Booting;
   }
   tunnel.state.is_ready = false;
   changes_.changed.push_back(tunnel.state.id);  // its place in the order is new

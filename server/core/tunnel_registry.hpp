@@ -20,7 +20,7 @@ struct Moment {
 };
 
 enum class TunnelPhase {
-  Booting,       // registered, no connection has been ready yet
+  Booting,       // registered, no connection has been ready yet; REST says running, not ready
   Running,       // at least one ready connection: gets jobs
   Disconnected,  // was running; its worker may come back
   Draining,      // delete with wait: keeps its jobs, gets no new ones

@@ -11,6 +11,9 @@ namespace scpool::server {
 
 namespace {
 
+// Larger runs go out by themselves, behind what was gathered.
+constexpr std::size_t kMaxGathered = 16 * 1024;
+
 constexpr int kContinue = 100;
 constexpr int kSwitching = 101;
 constexpr int kNoContent = 204;
@@ -26,9 +29,8 @@ void BrowserAnswer::informational(ResponseHead head) {
   continue_sent_ = continue_sent_ || head.status == kContinue;
   head.minor_version = 1;
   head.reason = reason_phrase(head.status);
-  std::string text;
-  write_head(head, text);
-  browser_.write(text);
+  write_head(head, gathered_);
+  flush();
 }
 
 void BrowserAnswer::head(ResponseHead head, bool keep_alive) {
@@ -54,9 +56,36 @@ void BrowserAnswer::head(ResponseHead head, bool keep_alive) {
   }
   head.reason = reason_phrase(head.status);
   status_ = head.status;
-  std::string text;
-  write_head(head, text);
-  browser_.write(text);
+  write_head(head, gathered_);
+  turn_end_.arm();
+}
+
+// As one piece: between two turns nobody sees half a chunk.
+void BrowserAnswer::put(ByteView before, ByteView bytes, ByteView behind) {
+  if (gathered_.size() + bytes.size() <= kMaxGathered) {
+    for (const ByteView part : {before, bytes, behind}) {
+      gathered_ += as_text(part);
+    }
+    turn_end_.arm();
+    return;
+  }
+  const std::array<ByteView, 4> parts = {as_bytes(gathered_), before, bytes, behind};
+  browser_.write_parts(parts);
+  gathered_.clear();
+}
+
+void BrowserAnswer::flush() {
+  if (!gathered_.empty()) {
+    browser_.write(gathered_);
+    gathered_.clear();
+  }
+}
+
+void BrowserAnswer::written_at_turn_end() {
+  flush();
+  if (on_written_) {
+    on_written_();
+  }
 }
 
 void BrowserAnswer::choose_framing(ResponseHead& head) {
@@ -92,20 +121,19 @@ BrowserAnswer::BodyVerdict BrowserAnswer::body(ByteView bytes) {
         return BodyVerdict::TooLong;
       }
       *remaining_ -= bytes.size();
-      browser_.write(bytes);
+      put({}, bytes, {});
       break;
     case Framing::Chunked: {
       std::string start;
       append_chunk_start(bytes.size(), start);
       std::string end;
       append_chunk_end(end);
-      const std::array<ByteView, 3> parts = {as_bytes(start), bytes, as_bytes(end)};
-      browser_.write_parts(parts);
+      put(as_bytes(start), bytes, as_bytes(end));
       break;
     }
     case Framing::UntilClose:
     case Framing::Raw:
-      browser_.write(bytes);
+      put({}, bytes, {});
       break;
   }
   return BodyVerdict::Fine;
@@ -117,10 +145,9 @@ bool BrowserAnswer::end(const Fields& trailers) {
     return false;
   }
   if (framing_ == Framing::Chunked) {
-    std::string text;
-    append_last_chunk(trailers, text);
-    browser_.write(text);
+    append_last_chunk(trailers, gathered_);
   }
+  flush();
   return true;
 }
 
@@ -131,12 +158,11 @@ void BrowserAnswer::whole(ResponseHead head, const std::string& body) {
   head.fields.set("Connection", "close");
   head.fields.add("X-Request-Id", request_.request_id);
   status_ = head.status;
-  std::string text;
-  write_head(head, text);
+  write_head(head, gathered_);
   if (request_.method != "HEAD") {
-    text += body;
+    gathered_ += body;
   }
-  browser_.write(text);
+  flush();
 }
 
 void BrowserAnswer::error(const std::string& node, const ProxyError& error) {

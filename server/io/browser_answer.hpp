@@ -1,8 +1,9 @@
 // What goes back to the browser for one request: heads and body bytes in HTTP/1 framing, checked
-// against the length the site promised. Writes to the browser's stream; decides nothing about
-// tunnels. (Not in the first layout: the exchange's other half.)
+// against the length the site promised. What belongs to one turn of the loop is written at once, at
+// its end. Decides nothing about tunnels. (Not in the first layout: the exchange's other half.)
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -15,8 +16,15 @@ namespace scpool::server {
 
 class BrowserAnswer {
  public:
-  BrowserAnswer(Stream& browser, const IngressRequest& request)
-      : browser_(browser), request_(request) {}
+  // `on_written` is called when gathered bytes went to the stream at a turn's end.
+  BrowserAnswer(EventLoop& loop,
+                Stream& browser,
+                const IngressRequest& request,
+                std::function<void()> on_written)
+      : browser_(browser),
+        request_(request),
+        on_written_(std::move(on_written)),
+        turn_end_(loop, [this] { written_at_turn_end(); }) {}
 
   // 100 to 199 but 101; nothing for HTTP/1.0.
   void informational(ResponseHead head);
@@ -32,6 +40,11 @@ class BrowserAnswer {
   void error(const std::string& node, const ProxyError& error);
   void refusal(const std::string& node, const IngressRefusal& refusal, const Fields& more);
 
+  // Gives the stream what was gathered; without it that happens at the end of the turn.
+  void flush();
+  // Bytes that the browser's socket has not taken yet.
+  std::size_t queued() const { return browser_.queued() + gathered_.size(); }
+
   bool head_sent() const { return status_ != 0; }
   int status() const { return status_; }
   bool is_raw() const { return framing_ == Framing::Raw; }
@@ -45,9 +58,14 @@ class BrowserAnswer {
 
   void choose_framing(ResponseHead& head);
   void whole(ResponseHead head, const std::string& body);
+  void put(ByteView before, ByteView bytes, ByteView behind);
+  void written_at_turn_end();
 
   Stream& browser_;
   const IngressRequest& request_;
+  std::function<void()> on_written_;
+  TurnEnd turn_end_;
+  std::string gathered_;
   Framing framing_ = Framing::None;
   int status_ = 0;
   bool keeps_connection_ = false;

@@ -218,7 +218,7 @@ void IngressConnection::refuse(const IngressRefusal& refusal,
   request.method = method;
   request.request_id = random_hex(16);
   parts_.metrics.request_started();
-  BrowserAnswer(*stream_, request).refusal(parts_.node, refusal, more);
+  BrowserAnswer(parts_.loop, *stream_, request, {}).refusal(parts_.node, refusal, more);
   parts_.metrics.request_ended(method, refusal.status, Duration::zero());
   parts_.log.debug(
       "ingress",

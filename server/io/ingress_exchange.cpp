@@ -31,7 +31,7 @@ IngressExchange::IngressExchange(ServerParts& parts,
       request_(std::move(request)),
       client_(std::move(client)),
       listener_(listener),
-      answer_(browser, request_),
+      answer_(parts.loop, browser, request_, [this] { release_credit(); }),
       upload_(request_),
       timer_(parts.loop),
       started_(parts.loop.now()) {
@@ -239,7 +239,7 @@ void IngressExchange::answer_head(ResponseHead head) {
   upload_.forget_kept();
   add_via(head.fields, "2", parts_.node);
   // A browser that is still sending its body must not take the rest for a new request.
-  answer_.head(std::move(head), !browser_ended_);
+  answer_.head(std::move(head), upload_.ended() && !browser_ended_);
   if (answer_.is_raw()) {
     listener_.on_exchange_wants_bytes();
   }
@@ -263,7 +263,7 @@ void IngressExchange::on_body(ByteView bytes) {
 
 // The worker gets credit for what the browser's socket has taken.
 void IngressExchange::release_credit() {
-  const std::size_t waiting = std::min(held_, browser_.queued());
+  const std::size_t waiting = std::min(held_, answer_.queued());
   const std::size_t gone = held_ - waiting;
   if (gone > 0 && stream_) {
     held_ = waiting;
@@ -291,6 +291,7 @@ void IngressExchange::on_end() {
       leave_stream(H2Code::NoError);
       finish(ExchangeEnd::Close);
     } else {
+      answer_.flush();
       browser_.end();
       watch_half_close();
     }
@@ -356,6 +357,7 @@ void IngressExchange::finish(ExchangeEnd end) {
     return;
   }
   phase_ = Phase::Over;
+  answer_.flush();
   timer_.cancel();
   parts_.roster.stop_waiting(*this);
   const Duration took = parts_.loop.now() - started_;
