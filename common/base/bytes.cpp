@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "common/base/check.hpp"
+#include "common/base/spare_chunks.hpp"
 
 namespace scpool {
 namespace {
 
-constexpr std::size_t kChunkSize = 16 * 1024;
+constexpr std::size_t kChunkSize = kSmallChunk;
 
 }  // namespace
 
@@ -23,7 +24,7 @@ void ByteQueue::append(ByteView bytes) {
   size_ += bytes.size();
   while (!bytes.empty()) {
     if (chunks_.empty() || chunks_.back().size() == chunks_.back().capacity()) {
-      chunks_.emplace_back().reserve(std::clamp<std::size_t>(bytes.size(), 512, kChunkSize));
+      chunks_.push_back(take_chunk(std::clamp<std::size_t>(bytes.size(), 512, kChunkSize)));
     }
     Bytes& last = chunks_.back();
     const std::size_t count = std::min(bytes.size(), last.capacity() - last.size());
@@ -68,6 +69,7 @@ void ByteQueue::drop(std::size_t count) {
     }
     count -= available;
     front_offset_ = 0;
+    keep_chunk(std::move(chunks_.front()));
     chunks_.pop_front();
   }
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "common/base/spare_chunks.hpp"
 #include "common/h2/session_state.hpp"
 
 namespace scpool {
@@ -99,10 +100,10 @@ void H2Session::pull(ByteQueue& out, std::size_t target) {
   }
   Session& session = *session_;
   session.batch_target = target - out.size();
-  constexpr std::size_t kControlFrames = 1024;
-  session.batch.reserve(
-      std::min(session.batch_target + 16 * 1024,
-               session.unsent_total + session.unsent_total / 64 + kControlFrames));
+  constexpr std::size_t kPlenty = 16 * 1024;
+  if (session.unsent_total >= kPlenty) {
+    session.batch = take_chunk(session.batch_target + kPlenty);
+  }
   while (session.batch.size() < session.batch_target) {
     const std::uint8_t* frame = nullptr;
     const std::size_t before = session.batch.size();
@@ -121,7 +122,13 @@ void H2Session::pull(ByteQueue& out, std::size_t target) {
   }
   session.check_nuisance();
   session.settle_credit();
-  out.append(std::exchange(session.batch, {}));
+  if (session.batch.size() >= kPlenty) {
+    out.append(std::exchange(session.batch, {}));
+  } else {
+    out.append(ByteView(session.batch));
+    session.batch.clear();
+    keep_chunk(std::exchange(session.batch, {}));
+  }
 }
 
 bool H2Session::wants_write() const {

@@ -111,29 +111,34 @@ bool SessionState::next_turn() {
   return false;
 }
 
+// Client role: whether the stream may send now; if not, it is put where it belongs in the order.
+bool SessionState::has_turn(StreamId stream, StreamState& state, bool empty) {
+  const bool its_turn = state.turn == StreamState::Turn::Sending && sending == stream;
+  if (its_turn && !empty && (quantum_left > 0 || state.unsent.empty())) {
+    return true;
+  }
+  if (state.turn == StreamState::Turn::Sending) {
+    state.turn = StreamState::Turn::Waiting;
+    order.add_behind(stream);
+  } else if (state.turn == StreamState::Turn::Idle && !empty) {
+    state.turn = StreamState::Turn::Waiting;
+    order.add(stream);
+  }
+  return false;
+}
+
 std::ptrdiff_t SessionState::offer_body(StreamId stream, std::size_t length, std::uint32_t& flags) {
   StreamState* state = find(stream);
   if (state == nullptr || state->reset_by_us) {
     return NGHTTP2_ERR_DEFERRED;
   }
   const bool empty = state->unsent.empty() && !state->end_queued;
-  if (role == H2Role::Client) {
-    const bool its_turn = state->turn == StreamState::Turn::Sending && sending == stream;
-    if (!its_turn || empty || (quantum_left == 0 && !state->unsent.empty())) {
-      state->deferred = true;
-      if (state->turn == StreamState::Turn::Sending) {
-        state->turn = StreamState::Turn::Waiting;
-        order.add_behind(stream);
-      } else if (state->turn == StreamState::Turn::Idle && !empty) {
-        state->turn = StreamState::Turn::Waiting;
-        order.add(stream);
-      }
-      return NGHTTP2_ERR_DEFERRED;
-    }
-    length = std::min(length, std::max<std::size_t>(quantum_left, 1));
-  } else if (empty) {
-    state->deferred = true;
+  state->deferred = role == H2Role::Client ? !has_turn(stream, *state, empty) : empty;
+  if (state->deferred) {
     return NGHTTP2_ERR_DEFERRED;
+  }
+  if (role == H2Role::Client) {
+    length = std::min(length, std::max<std::size_t>(quantum_left, 1));
   }
   std::size_t room = batch_target > batch.size() ? batch_target - batch.size() : 0;
   if (room < kFrameHead + kSmallestCut) {
@@ -289,14 +294,10 @@ void SessionState::settle_credit() {
   const auto window = static_cast<std::int32_t>(connection_window);
   const std::int32_t owed = nghttp2_session_get_effective_recv_data_length(native);
   while (held_total > settings.max_held && owed > window / 2) {
-    auto slowest = streams.end();
-    for (auto stream = streams.begin(); stream != streams.end(); ++stream) {
-      if (stream->second.held > 0 &&
-          (slowest == streams.end() ||
-           stream->second.last_progress < slowest->second.last_progress)) {
-        slowest = stream;
-      }
-    }
+    const auto slowest =
+        std::min_element(streams.begin(), streams.end(), [](const auto& left, const auto& right) {
+          return left.second.stalled_since() < right.second.stalled_since();
+        });
     SCPOOL_CHECK(slowest != streams.end());
     submit_reset(slowest->first, slowest->second, H2Code::EnhanceYourCalm);
   }

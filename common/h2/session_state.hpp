@@ -19,6 +19,9 @@ struct StreamState {
 
   explicit StreamState(std::uint32_t window) : credit(window) {}
 
+  // In consumptions; for ever later when nobody waits for anything of it.
+  std::uint64_t stalled_since() const { return held > 0 ? last_progress : UINT64_MAX; }
+
   ByteQueue unsent;
   std::optional<Fields> trailers;
   StreamCredit credit;
@@ -59,6 +62,7 @@ class SessionState {
   // Client role: lets the next stream in order send; false when nobody waits or may.
   bool next_turn();
   void give_credit(StreamId stream, const StreamState& state);
+  bool has_turn(StreamId stream, StreamState& state, bool empty);
   // Gives the connection the credit it is owed, or, when too much is held, frees some.
   void settle_credit();
   void release_held(StreamState& state);

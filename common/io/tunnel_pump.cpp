@@ -325,7 +325,6 @@ void TunnelLink::Pump::write_batch() {
 
 // Something broke: what HTTP/2 has to say about it is still said, then everybody is told.
 void TunnelLink::Pump::fail(const Error& error) {
-  const Error told = error;
   if (phase_ != Phase::Closing) {
     say_goodbye();
   }
@@ -334,7 +333,7 @@ void TunnelLink::Pump::fail(const Error& error) {
   next_turn_.cancel();
   tell_streams();
   if (listener_ != nullptr) {
-    std::exchange(listener_, nullptr)->on_link_closed(told);
+    std::exchange(listener_, nullptr)->on_link_closed(error);
   }
 }
 

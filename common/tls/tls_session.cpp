@@ -11,6 +11,7 @@
 #include <cstring>
 #include <optional>
 
+#include "common/base/spare_chunks.hpp"
 #include "common/tls/openssl_handles.hpp"
 #include "common/tls/tls_problem.hpp"
 
@@ -307,7 +308,10 @@ void TlsSession::write(ByteView plaintext) {
   while (!plaintext.empty()) {
     const ByteView run = plaintext.first(std::min(plaintext.size(), kRunSize));
     const std::size_t records = run.size() / kRecordSize + 1;
-    state_->staged.reserve(run.size() + records * kRecordOverhead);
+    const std::size_t needed = run.size() + records * kRecordOverhead;
+    if (state_->staged.capacity() < needed) {
+      state_->staged = take_chunk(needed);
+    }
     std::size_t done = 0;
     while (done < run.size()) {
       std::size_t count = 0;
