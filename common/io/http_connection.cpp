@@ -86,7 +86,7 @@ void HttpConnection::take_head_bytes() {
   input_.erase(0, parser_.receive(as_bytes(input_)));
   if (state_ == State::Idle && parser_.started()) {
     state_ = State::Head;
-    timer_.start(limits::kHeadTimeout, [this] { on_time(); });
+    timer_.start(service_.settings.head_timeout, [this] { on_time(); });
   }
   switch (parser_.state()) {
     case HeadParser::State::NeedMore:
@@ -114,7 +114,7 @@ void HttpConnection::take_head() {
     return;
   }
   state_ = State::Body;
-  timer_.start(limits::kRequestBodyTimeout, [this] { on_time(); });
+  timer_.start(service_.settings.body_timeout, [this] { on_time(); });
   if (body_->state() == BodyReader::State::Done) {
     dispatch();
   }
@@ -245,13 +245,14 @@ void HttpConnection::on_time() {
       }
       return;
     case State::Head:
-      refuse(
-          {408, "the request's head did not come within " + duration_text(limits::kHeadTimeout)});
+      refuse({408,
+              "the request's head did not come within " +
+                  duration_text(service_.settings.head_timeout)});
       return;
     case State::Body:
-      refuse(
-          {408,
-           "the request's body did not come within " + duration_text(limits::kRequestBodyTimeout)});
+      refuse({408,
+              "the request's body did not come within " +
+                  duration_text(service_.settings.body_timeout)});
       return;
     case State::Streaming:
       if (stream_->queued() == 0 || reads) {

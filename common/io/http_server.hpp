@@ -77,7 +77,9 @@ struct HttpServerSettings {
   std::size_t max_body = limits::kMaxRestBody;
   std::size_t max_connections = 1024;
   Duration idle = limits::kKeepAliveIdle;
-  std::string server_name = {};  // Server field; empty: none
+  std::string server_name = {};                  // Server field; empty: none
+  Duration head_timeout = limits::kHeadTimeout;  // from a head's first byte to its last
+  Duration body_timeout = limits::kRequestBodyTimeout;
 };
 
 class HttpServer {
