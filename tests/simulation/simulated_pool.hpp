@@ -80,6 +80,7 @@ enum class Happening {
   DiskBack,
   SupervisorReturns,
   FaultsEnd,
+  OperatorResumes,
 };
 
 struct Upcoming {

@@ -195,6 +195,9 @@ void SimulatedPool::happen(const Upcoming& upcoming) {
     case Happening::FaultsEnd:
       heal();
       break;
+    case Happening::OperatorResumes:
+      tell(RolloutCommanded{RolloutCommand::Resume});
+      break;
   }
 }
 
@@ -355,7 +358,8 @@ void SimulatedPool::heal() {
   }
   tell(ConfigChanged{policy_, config_});
   tell(ScaleRequested{wished_size_});
-  tell(RolloutCommanded{RolloutCommand::Resume});
+  // What was started before this moment may yet fail and stop the rollout once more, as it should.
+  later(1h, Happening::OperatorResumes);
 }
 
 void SimulatedPool::kill_supervisor(Duration away) {
