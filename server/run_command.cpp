@@ -84,6 +84,24 @@ std::variant<ServerConfig, Problems> load_config(const SettingSources& sources) 
   return read_server_config(std::get<Settings>(settings), sources.file, entries);
 }
 
+std::string tables_text(const ServerConfig& config) {
+  std::string text;
+  for (const IngressConfig& ingress : config.ingress) {
+    text += "[[ingress]] " + ingress.listen;
+    text += ingress.asks_for_credentials()
+                ? std::string(" with credentials\n")
+                : " for " + ingress.account + ", tunnel \"" + ingress.tunnel_name + "\"\n";
+  }
+  for (const AccountConfig& account : config.accounts) {
+    text += "[[account]] " + account.name + ", key in " + account.access_key_file + ", at most " +
+            std::to_string(account.max_tunnels) + " tunnels\n";
+  }
+  for (const auto& [name, url] : config.regions) {
+    text += "[[region]] " + name + " " + url + "\n";
+  }
+  return text;
+}
+
 std::optional<EmbeddedWish> embedded_wish(const ParsedFlags& parsed) {
   const std::string directory = flag_value(parsed, "embedded", "");
   if (directory.empty()) {
@@ -226,7 +244,11 @@ std::variant<std::string, Problems> effective_settings(const ParsedFlags& parsed
   if (auto* problems = std::get_if<Problems>(&settings)) {
     return std::move(*problems);
   }
-  return std::get<Settings>(settings).redacted_text();
+  auto config = load_config(sources_of(parsed));
+  if (auto* problems = std::get_if<Problems>(&config)) {
+    return std::move(*problems);
+  }
+  return std::get<Settings>(settings).redacted_text() + tables_text(std::get<ServerConfig>(config));
 }
 
 int run_server(const RunWish& wish) {

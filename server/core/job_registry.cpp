@@ -124,6 +124,7 @@ Result<JobId> JobRegistry::use_implicit(JobId fresh, const JobAddress& address, 
 
 void JobRegistry::restore(Job job, Moment moment) {
   job.connections = 0;
+  job.requests = 0;
   job.idle_since = moment.now;
   ++per_account_[job.address.account];
   if (!job.tunnel.empty()) {
@@ -219,6 +220,23 @@ void JobRegistry::connection_closed(const JobId& id, Moment moment) {
   }
 }
 
+void JobRegistry::request_started(const JobId& id) {
+  if (const auto found = jobs_.find(id.value); found != jobs_.end()) {
+    ++found->second.requests;
+  }
+}
+
+void JobRegistry::request_ended(const JobId& id, Moment moment) {
+  const auto found = jobs_.find(id.value);
+  if (found == jobs_.end()) {
+    return;
+  }
+  SCPOOL_CHECK(found->second.requests > 0);
+  if (--found->second.requests == 0) {
+    found->second.idle_since = moment.now;
+  }
+}
+
 void JobRegistry::end(const JobId& id) {
   const auto found = jobs_.find(id.value);
   if (found == jobs_.end()) {
@@ -246,15 +264,19 @@ void JobRegistry::end_all_of(const std::string& account) {
 }
 
 Instant JobRegistry::deadline_of(const Job& job) const {
-  if (job.connections > 0) {
+  if (job.requests > 0) {
     return kNever;
-  }
-  if (job.kind == JobKind::Explicit) {
-    return job.idle_since + rules_.explicit_idle;
   }
   const Tunnel* tunnel = tunnels_.find(job.tunnel);
   const bool draining = tunnel != nullptr && tunnel->phase == TunnelPhase::Draining;
-  return job.idle_since + (draining ? rules_.draining_linger : rules_.implicit_linger);
+  if (job.kind == JobKind::Implicit && draining) {
+    return job.idle_since + rules_.draining_linger;
+  }
+  if (job.connections > 0) {
+    return kNever;
+  }
+  return job.idle_since +
+         (job.kind == JobKind::Explicit ? rules_.explicit_idle : rules_.implicit_linger);
 }
 
 void JobRegistry::wake(Moment moment) {

@@ -18,7 +18,8 @@ enum class JobKind { Explicit, Implicit };
 
 struct JobRules {
   Duration implicit_linger = std::chrono::minutes{1};  // after the last connection
-  // The same on a draining tunnel: its successor may take over what comes next.
+  // After the last request on a draining tunnel, whatever connections are kept alive: a successor
+  // may take over what comes next.
   Duration draining_linger = std::chrono::seconds{5};
   Duration explicit_idle = std::chrono::hours{24};    // nobody ended it and nobody uses it
   Duration failover_after = std::chrono::seconds{2};  // tunnel without a connection: take a mate
@@ -41,7 +42,8 @@ struct Job {
   std::string credential_hash;
   WallTime started;
   std::size_t connections = 0;
-  Instant idle_since;
+  std::size_t requests = 0;  // running ones
+  Instant idle_since;        // when the last of them ended
 };
 
 struct JobChanges {
@@ -72,6 +74,8 @@ class JobRegistry {
 
   void connection_opened(const JobId& id);
   void connection_closed(const JobId& id, Moment moment);
+  void request_started(const JobId& id);
+  void request_ended(const JobId& id, Moment moment);
   void end(const JobId& id);
   void end_all_of(const std::string& account);
   void wake(Moment moment);

@@ -352,16 +352,10 @@ void IngressExchange::leave_stream(H2Code code) {
   parts_.roster.stream_ended();
 }
 
-void IngressExchange::finish(ExchangeEnd end) {
-  if (phase_ == Phase::Over) {
+void IngressExchange::log_request(Duration took) const {
+  if (!parts_.log.wants(LogLevel::Debug)) {
     return;
   }
-  phase_ = Phase::Over;
-  answer_.flush();
-  timer_.cancel();
-  parts_.roster.stop_waiting(*this);
-  const Duration took = parts_.loop.now() - started_;
-  parts_.metrics.request_ended(request_.method, answer_.status(), took);
   parts_.log.debug("ingress",
                    "request",
                    {{"client", client_},
@@ -373,6 +367,20 @@ void IngressExchange::finish(ExchangeEnd end) {
                     {"tunnel", tunnel_.value},
                     {"retries", std::to_string(retries_)},
                     {"request", request_.request_id}});
+}
+
+void IngressExchange::finish(ExchangeEnd end) {
+  if (phase_ == Phase::Over) {
+    return;
+  }
+  phase_ = Phase::Over;
+  answer_.flush();
+  timer_.cancel();
+  job_.end_request();
+  parts_.roster.stop_waiting(*this);
+  const Duration took = parts_.loop.now() - started_;
+  parts_.metrics.request_ended(request_.method, answer_.status(), took);
+  log_request(took);
   listener_.on_exchange_over(end);
 }
 

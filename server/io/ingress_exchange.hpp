@@ -75,6 +75,7 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   void release_credit();
   void leave_stream(H2Code code);
   void finish(ExchangeEnd end);
+  void log_request(Duration took) const;
 
   ServerParts& parts_;
   IngressJob& job_;

@@ -4,6 +4,11 @@
 
 namespace scpool::server {
 
+IngressJob::~IngressJob() {
+  end_request();
+  release();
+}
+
 void IngressJob::use(IngressGrant grant) {
   if (grant == grant_) {
     return;
@@ -43,9 +48,21 @@ Result<TunnelId> IngressJob::tunnel() {
   if (!job) {
     return job.error();
   }
+  if (requested_ != id_) {
+    end_request();
+    requested_ = id_;
+    ledger_.jobs().request_started(*id_);
+  }
   Result<TunnelId> tunnel = ledger_.jobs().tunnel_for(job.value(), ledger_.moment());
   ledger_.settle();
   return tunnel;
+}
+
+void IngressJob::end_request() {
+  if (requested_) {
+    ledger_.jobs().request_ended(*requested_, ledger_.moment());
+    requested_.reset();
+  }
 }
 
 std::optional<TunnelId> IngressJob::mate() {

@@ -26,13 +26,14 @@ class IngressJob {
   explicit IngressJob(Ledger& ledger) : ledger_(ledger) {}
   IngressJob(const IngressJob&) = delete;
   IngressJob& operator=(const IngressJob&) = delete;
-  ~IngressJob() { release(); }
+  ~IngressJob();
 
   void use(IngressGrant grant);
-  // The job's tunnel now; errors as JobRegistry gives them.
+  // The job's tunnel now, for a request that is running from here on until end_request(); errors as
+  // JobRegistry gives them.
   Result<TunnelId> tunnel();
   std::optional<TunnelId> mate();
-  const std::optional<JobId>& id() const { return id_; }
+  void end_request();
 
  private:
   void release();
@@ -41,6 +42,7 @@ class IngressJob {
   Ledger& ledger_;
   IngressGrant grant_;
   std::optional<JobId> id_;
+  std::optional<JobId> requested_;  // the job that counts our running request
 };
 
 }  // namespace scpool::server

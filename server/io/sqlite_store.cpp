@@ -10,7 +10,8 @@ namespace scpool::server {
 namespace {
 
 constexpr int kSchemaVersion = 1;
-constexpr int kBusyMilliseconds = 2000;  // another process writes an account for a moment only
+// Another process writes an account for a moment only; longer than this the loop must not stand.
+constexpr int kBusyMilliseconds = 250;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE IF NOT EXISTS accounts (

@@ -48,6 +48,7 @@ class SimulatedServer {
         break;
       case 6:
         close_connection();
+        end_request();
         break;
       case 7:
         use_jobs();
@@ -69,6 +70,9 @@ class SimulatedServer {
   void finish() {
     while (!open_.empty()) {
       close_connection();
+    }
+    while (!busy_.empty()) {
+      end_request();
     }
     moment_.now += 25h;
     for (int round = 0; round < 3; ++round) {
@@ -138,6 +142,12 @@ class SimulatedServer {
       CHECK(tunnels_.find(jobs_.find(fresh)->tunnel)->takes_jobs());
     }
     jobs_.connection_opened(job.value());
+    jobs_.request_started(job.value());
+    if (random_.chance(0.5)) {
+      jobs_.request_ended(job.value(), moment_);
+    } else {
+      busy_.push_back(job.value());
+    }
     open_.push_back(job.value());
     return job.value();
   }
@@ -188,6 +198,7 @@ class SimulatedServer {
     }
     const JobId id = all[random_.below(all.size())]->id;
     std::erase(open_, id);
+    std::erase(busy_, id);
     jobs_.end(id);
   }
 
@@ -199,6 +210,13 @@ class SimulatedServer {
     const JobId id = open_[index];
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(index));
     jobs_.connection_closed(id, moment_);
+  }
+
+  void end_request() {
+    if (!busy_.empty()) {
+      jobs_.request_ended(busy_.back(), moment_);
+      busy_.pop_back();
+    }
   }
 
   // What the shell does with changes.
@@ -233,6 +251,7 @@ class SimulatedServer {
   TunnelRegistry tunnels_{TunnelRules{}};
   JobRegistry jobs_{tunnels_, JobRules{}};
   std::vector<JobId> open_;  // one entry per open connection
+  std::vector<JobId> busy_;  // one per running request
   int made_ = 0;
 };
 

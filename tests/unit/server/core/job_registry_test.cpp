@@ -85,6 +85,22 @@ TEST_CASE("a draining member gets no new jobs and keeps its own; its idle ones e
   CHECK(r.jobs.find(job_id(2)) != nullptr);
 }
 
+TEST_CASE("a kept-alive connection without a request does not hold a draining member") {
+  Registries r;
+  r.running(1);
+  const JobId job = r.jobs.use_implicit(job_id(1), labelled("a"), at(0s)).value();
+  r.jobs.connection_opened(job);
+  r.jobs.request_started(job);
+  r.tunnels.remove(tunnel_id(1), "sigterm", DeleteWait::ForJobs, 1, at(1s));
+  CHECK(r.jobs.next_deadline() == kNever);
+  r.jobs.request_ended(job, at(60s));
+  CHECK(r.jobs.next_deadline() == at(65s).now);
+  r.jobs.wake(at(65s));
+  CHECK(r.jobs.find(job) == nullptr);
+  r.jobs.connection_closed(job, at(70s));  // finds nobody
+  r.jobs.request_ended(job, at(70s));
+}
+
 TEST_CASE("a job moves to a mate only when its tunnel is gone") {
   Registries r;
   r.running(1);
