@@ -55,6 +55,19 @@ std::string usage_text() {
          "of --config-file; flags win over the environment, the environment over the file.\n";
 }
 
+int print_version() {
+  print(version_text());
+  return 0;
+}
+
+int print_help(const std::vector<std::string>& words) {
+  print(usage_text());
+  if (!words.empty() && words.front() == "run") {
+    print("\nFlags:\n" + help_text(worker_flag_table()));
+  }
+  return 0;
+}
+
 int print_completion(const std::vector<std::string>& words) {
   const std::string shell = words.empty() ? "" : words.front();
   const std::optional<Shell> known = shell == "bash"   ? std::optional{Shell::Bash}
@@ -205,30 +218,21 @@ int run(const std::vector<std::string>& words) {
 
 int run_command_line(const std::vector<std::string>& words) {
   const std::string command = words.empty() ? "" : words.front();
+  if (command == "version" || command == "--version") {
+    return print_version();
+  }
   if (command.empty() || command.starts_with('-')) {
-    const bool version = command == "--version";
-    if (version) {
-      print(version_text());
-    }
-    return version ? 0 : run(words);
+    return run(words);
   }
   const std::vector<std::string> rest(words.begin() + 1, words.end());
   if (command == "run") {
     return run(rest);
   }
-  if (command == "version") {
-    print(version_text());
-    return 0;
-  }
   if (command == "completion") {
     return print_completion(rest);
   }
   if (command == "help") {
-    print(usage_text());
-    if (!rest.empty() && rest.front() == "run") {
-      print("\nFlags:\n" + help_text(worker_flag_table()));
-    }
-    return 0;
+    return print_help(rest);
   }
   if (command == "legacy") {
     return usage_problem(

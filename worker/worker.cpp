@@ -106,7 +106,7 @@ ConnectionSetEvents Worker::connection_events() {
       .finished = [this] { perform(lifecycle_.connections_finished(loop_.now())); },
       .request = [this](TunnelLink& link,
                         StreamId stream,
-                        Fields head) { gateway_->serve(link, stream, std::move(head)); },
+                        const Fields& head) { gateway_->serve(link, stream, head); },
       .link_gone = [this](TunnelLink& link) { gateway_->link_gone(link); },
   };
 }

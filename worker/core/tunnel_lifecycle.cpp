@@ -125,7 +125,7 @@ LifecycleActions TunnelLifecycle::tunnel_answered(const RestOutcome<TunnelState>
   if (const RestProblem* problem = std::get_if<RestProblem>(&outcome)) {
     return retry_or_end(Call::Fetch, *problem, now);
   }
-  const TunnelState& state = std::get<TunnelState>(outcome);
+  const auto& state = std::get<TunnelState>(outcome);
   if (state.status == TunnelStatus::Terminated) {
     return finish({ExitClass::Remote,
                    "tunnel terminated remotely: " +

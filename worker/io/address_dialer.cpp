@@ -16,6 +16,10 @@ class AddressDialer::Attempt final : public StreamListener {
     stream_->set_listener(this);
   }
 
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+  virtual ~Attempt() = default;
+
   std::unique_ptr<Stream> take_stream() {
     stream_->set_listener(nullptr);
     return std::move(stream_);

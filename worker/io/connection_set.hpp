@@ -22,7 +22,7 @@ struct ConnectionSetEvents {
   std::function<void()> changed;                          // the number that stands
   std::function<void(const GiveUp&)> gave_up;
   std::function<void()> finished;  // after drain(): none is left
-  std::function<void(TunnelLink&, StreamId, Fields)> request;
+  std::function<void(TunnelLink&, StreamId, const Fields&)> request;
   std::function<void(TunnelLink&)> link_gone;
 };
 
@@ -50,7 +50,9 @@ class ConnectionSet final : private TunnelConnectionListener {
                 const ConnectionPlannerRule& rule,
                 std::uint32_t max_streams,
                 ConnectionSetEvents events);
-  ~ConnectionSet();
+  ConnectionSet(const ConnectionSet&) = delete;
+  ConnectionSet& operator=(const ConnectionSet&) = delete;
+  virtual ~ConnectionSet();
 
   // Drops whatever is left of an earlier tunnel.
   void start(TunnelTarget target);
@@ -77,7 +79,7 @@ class ConnectionSet final : private TunnelConnectionListener {
 
   void on_connected(TunnelConnection& connection) override;
   void on_dial_failed(TunnelConnection& connection, const DialFailure& failure) override;
-  void on_request(TunnelConnection& connection, StreamId stream, Fields head) override;
+  void on_request(TunnelConnection& connection, StreamId stream, const Fields& head) override;
   void on_control(TunnelConnection& connection, const ControlMessage& message) override;
   void on_suspect(TunnelConnection& connection, bool suspect) override;
   void on_closed(TunnelConnection& connection, const Error& error) override;

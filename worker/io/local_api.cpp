@@ -70,7 +70,7 @@ Result<std::optional<Endpoint>> LocalApi::listen() {
 
 void LocalApi::answer(const HttpRequest& request, HttpReply reply) {
   const Instant started = loop_.now();
-  HttpResponse response = respond(request);
+  const HttpResponse response = respond(request);
   HttpLogLine line{.module = "api", .method = request.head.method, .url = request.head.target};
   line.status = response.status;
   line.duration = loop_.now() - started;
@@ -80,7 +80,7 @@ void LocalApi::answer(const HttpRequest& request, HttpReply reply) {
     line.response_body = response.body;
   }
   log_http(log_, config_.log_http.api, line);
-  reply.send(std::move(response));
+  reply.send(response);
 }
 
 HttpResponse LocalApi::respond(const HttpRequest& request) const {

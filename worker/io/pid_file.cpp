@@ -43,7 +43,7 @@ Result<int> open_locked(const std::string& path) {
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
       const std::string holder = holder_of(descriptor);
       close(descriptor);
-      return Error(ErrorKind::Exists, "pid file " + path + ": held by " + holder);
+      return Error(ErrorKind::Exists, "held by " + holder).within("pid file " + path);
     }
     if (still_there(path, descriptor)) {
       return descriptor;

@@ -128,7 +128,7 @@ HttpCall Registration::call(std::string method, const std::string& path, Duratio
   return call;
 }
 
-HttpClient::Ticket Registration::send(HttpCall call, HttpClient::OnAnswer on_answer) {
+HttpClient::Ticket Registration::send(const HttpCall& call, HttpClient::OnAnswer on_answer) {
   HttpLogLine line{.module = "control", .method = call.method, .url = call.url};
   line.request_fields = call.fields;
   line.request_body = call.body;
@@ -151,11 +151,11 @@ HttpClient::Ticket Registration::send(HttpCall call, HttpClient::OnAnswer on_ans
 }
 
 template <class T>
-void Registration::ask(HttpCall call,
+void Registration::ask(const HttpCall& call,
                        Result<T> (*parse)(std::string_view),
                        OnOutcome<T> on_outcome) {
   lifecycle_call_ =
-      send(std::move(call), [parse, on_outcome = std::move(on_outcome)](Result<HttpAnswer> answer) {
+      send(call, [parse, on_outcome = std::move(on_outcome)](Result<HttpAnswer> answer) {
         if (!answer.ok()) {
           on_outcome(RestProblem{.kind = answer.error().kind(),
                                  .sentence = without_query(answer.error().sentence())});
@@ -204,7 +204,7 @@ void Registration::create(Duration limit, OnOutcome<CreatedTunnel> on_outcome) {
   request.metadata = metadata_of(config_, command_line_);
   HttpCall post = call("POST", "/tunnels", limit);
   post.body = to_json(request);
-  ask<CreatedTunnel>(std::move(post), parse_created_tunnel, std::move(on_outcome));
+  ask<CreatedTunnel>(post, parse_created_tunnel, std::move(on_outcome));
 }
 
 void Registration::fetch(const TunnelId& tunnel,
@@ -233,7 +233,7 @@ void Registration::drop_call() {
 void Registration::report(const TunnelId& tunnel, std::string body, Duration limit) {
   HttpCall post = call("POST", "/tunnels/" + tunnel.value + "/connected", limit);
   post.body = std::move(body);
-  report_call_ = send(std::move(post), [this](const Result<HttpAnswer>& answer) {
+  report_call_ = send(post, [this](const Result<HttpAnswer>& answer) {
     if (!answer.ok()) {
       log_.error("control", "status report failed", {{"error", answer.error().sentence()}});
     } else if (answer.value().status > 299) {

@@ -40,9 +40,9 @@ class Registration {
 
  private:
   HttpCall call(std::string method, const std::string& path, Duration limit) const;
-  HttpClient::Ticket send(HttpCall call, HttpClient::OnAnswer on_answer);
+  HttpClient::Ticket send(const HttpCall& call, HttpClient::OnAnswer on_answer);
   template <class T>
-  void ask(HttpCall call, Result<T> (*parse)(std::string_view), OnOutcome<T> on_outcome);
+  void ask(const HttpCall& call, Result<T> (*parse)(std::string_view), OnOutcome<T> on_outcome);
 
   EventLoop& loop_;
   const WorkerConfig& config_;

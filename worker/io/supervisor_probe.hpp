@@ -17,6 +17,10 @@ class SupervisorProbe final : private StreamListener {
   SupervisorProbe(EventLoop& loop, std::string path)
       : loop_(loop), path_(std::move(path)), limit_(loop) {}
 
+  SupervisorProbe(const SupervisorProbe&) = delete;
+  SupervisorProbe& operator=(const SupervisorProbe&) = delete;
+  virtual ~SupervisorProbe() = default;
+
   // The answer comes in a later turn.
   void ask(std::function<void(ProbeResult)> on_answer);
 

@@ -117,8 +117,7 @@ void TunnelConnection::take_answer(ByteView rest) {
   }
   TunnelLinkSettings link;
   link.side = TunnelLinkSettings::Side::Worker;
-  link.h2.max_concurrent_streams =
-      std::min(settings_.max_streams, answer.value().max_streams);
+  link.h2.max_concurrent_streams = std::min(settings_.max_streams, answer.value().max_streams);
   link.h2.enable_connect_protocol = true;
   link.liveness.ping_idle = answer.value().ping;
   TunnelLinkListener& self = *this;
@@ -182,7 +181,7 @@ void TunnelConnection::on_link_ready() {
 }
 
 void TunnelConnection::on_request(StreamId stream, Fields head) {
-  listener_.on_request(*this, stream, std::move(head));
+  listener_.on_request(*this, stream, head);
 }
 
 void TunnelConnection::on_control(const ControlMessage& message) {
