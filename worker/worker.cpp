@@ -96,6 +96,7 @@ ConnectionSetEvents Worker::connection_events() {
             gateway_->forbid(server);
             connections_changed();
             perform(lifecycle_.connection_stands(loop_.now()));
+            begin_reports();
           },
       .changed =
           [this] {
@@ -217,17 +218,18 @@ void Worker::perform(const StartConnections& /*action*/) {
 }
 
 void Worker::perform(const DrainConnections& action) {
+  reporter_.end();
   connections_.drain(action.reason, action.grace);
 }
 
 void Worker::perform(const CloseConnections& /*action*/) {
+  reporter_.end();  // of a tunnel that is gone there is nothing to report
   connections_.close_all();
   connections_changed();
 }
 
 void Worker::perform(const AnnounceReady& /*action*/) {
   log_.info("control", "Sauce Connect is up, you may start your tests");
-  reporter_.begin(lifecycle_.updates().client_status_interval, loop_.now());
   if (ready_file_) {
     const Result<void> written = ready_file_->write(ready_file_json(facts()));
     if (!written.ok()) {
@@ -288,6 +290,13 @@ void Worker::connections_changed() {
   if (!was_connected_ && !lifecycle_.stopping()) {
     ++errors_;
     log_.error("tunnel", "all connections are lost; connecting again");
+  }
+}
+
+void Worker::begin_reports() {
+  if (lifecycle_.state() == LifecycleState::Serving && reporter_.next_deadline() == kNever) {
+    reporter_.begin(lifecycle_.updates().client_status_interval, loop_.now());
+    arm();
   }
 }
 

@@ -66,6 +66,7 @@ class Worker {
   void wake();
   void arm();
   void connections_changed();
+  void begin_reports();
   void send_report(const StatusReport& report);
   void check_supervisor(Instant now);
   WorkerFacts facts() const;

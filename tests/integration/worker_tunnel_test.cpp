@@ -119,7 +119,7 @@ TEST_CASE("a worker registers, connects, serves and stops cleanly") {
 
   std::raise(SIGTERM);
   CHECK(fixture.wait_end().exit_class == ExitClass::Clean);
-  CHECK(fixture.server.calls.back().find("reason=sigterm&wait=1") != std::string::npos);
+  CHECK(fixture.server.calls.back().ends_with("?reason=sigterm&wait=1"));
   fixture.worker.reset();
   CHECK_FALSE(std::filesystem::exists(fixture.config.ready_file));
   CHECK(run_until(fixture.loop, [&] { return fixture.server.all_closed(); }));

@@ -133,7 +133,7 @@ HttpClient::Ticket Registration::send(const HttpCall& call, HttpClient::OnAnswer
   line.request_fields = call.fields;
   line.request_body = call.body;
   const Instant started = loop_.now();
-  return client_.start(std::move(call),
+  return client_.start(call,
                        [this, started, line = std::move(line), on_answer = std::move(on_answer)](
                            Result<HttpAnswer> answer) mutable {
                          line.duration = loop_.now() - started;
