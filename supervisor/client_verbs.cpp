@@ -40,9 +40,16 @@ ExitCode command(const Invocation& invocation, const std::string& path, const st
   return pool ? command(pool.value(), path, body) : failed(pool.error());
 }
 
+std::string strength_sentence(const StatusFacts& facts) {
+  return std::to_string(facts.ready) + " of " + std::to_string(facts.size) + " workers ready";
+}
+
 // Asks every fifth of a second until `is_over` or the verb's --timeout.
 template <class Condition>
-ExitCode wait_until(PoolConnection& pool, const Settings& settings, Condition is_over) {
+ExitCode wait_until(PoolConnection& pool,
+                    const Settings& settings,
+                    std::string (*done_sentence)(const StatusFacts&),
+                    Condition is_over) {
   Terminal terminal(STDOUT_FILENO);
   const Duration limit = settings.duration("timeout");
   for (Duration waited{}; limit == Duration::zero() || waited < limit; waited += kLookPeriod) {
@@ -53,15 +60,11 @@ ExitCode wait_until(PoolConnection& pool, const Settings& settings, Condition is
     }
     if (const std::optional<ExitCode> code = is_over(facts.value())) {
       terminal.clear_live();
-      if (facts.value().rollout_total > 0) {
-        terminal.print(rollout_sentence(facts.value()));
-      }
+      terminal.print(done_sentence(facts.value()));
       return *code;
     }
-    terminal.show_live(facts.value().rollout_state == "idle"
-                           ? std::to_string(facts.value().ready) + " of " +
-                                 std::to_string(facts.value().size) + " workers ready"
-                           : rollout_sentence(facts.value()));
+    terminal.show_live(facts.value().rollout_state == "idle" ? strength_sentence(facts.value())
+                                                             : rollout_sentence(facts.value()));
     pause_for(kLookPeriod);
   }
   terminal.clear_live();
@@ -142,7 +145,7 @@ ExitCode run_restart(const Invocation& invocation) {
   }
   const ExitCode sent = command(pool.value(), "/v1/restart", body);
   return sent == ExitCode::Done && settings.is_on("wait")
-             ? wait_until(pool.value(), settings, after_rollout)
+             ? wait_until(pool.value(), settings, rollout_sentence, after_rollout)
              : sent;
 }
 
@@ -160,11 +163,12 @@ ExitCode run_scale(const Invocation& invocation) {
   if (sent != ExitCode::Done || !invocation.settings.is_on("wait")) {
     return sent;
   }
-  return wait_until(pool.value(), invocation.settings, [&size](const StatusFacts& facts) {
-    return facts.size == *size && facts.ready == *size && facts.worker_count == *size
-               ? std::optional(ExitCode::Done)
-               : std::nullopt;
-  });
+  return wait_until(
+      pool.value(), invocation.settings, strength_sentence, [&size](const StatusFacts& facts) {
+        return facts.size == *size && facts.ready == *size && facts.worker_count == *size
+                   ? std::optional(ExitCode::Done)
+                   : std::nullopt;
+      });
 }
 
 ExitCode run_drain(const Invocation& invocation) {
@@ -212,7 +216,11 @@ ExitCode run_explain(const Invocation& invocation) {
   if (!text) {
     return failed(text.error());
   }
-  Terminal(STDOUT_FILENO).print(trim(text.value()));
+  std::string_view explanation = text.value();
+  while (explanation.ends_with('\n')) {
+    explanation.remove_suffix(1);
+  }
+  Terminal(STDOUT_FILENO).print(explanation);
   return ExitCode::Done;
 }
 

@@ -147,8 +147,12 @@ Result<StatusFacts> parse_status(const std::string& json) {
 }
 
 std::string rollout_sentence(const StatusFacts& facts) {
-  std::string text = "Rollout " + facts.rollout_state + ": " + std::to_string(facts.rollout_done) +
-                     " of " + std::to_string(facts.rollout_total) + " done, never fewer than " +
+  if (facts.rollout_total == 0) {
+    return "No rollout has run since the supervisor began.";
+  }
+  const std::string state = facts.rollout_state == "idle" ? "done" : facts.rollout_state;
+  std::string text = "Rollout " + state + ": " + std::to_string(facts.rollout_done) + " of " +
+                     std::to_string(facts.rollout_total) + " replaced, never fewer than " +
                      std::to_string(facts.lowest_ready) + " ready, " +
                      rough_duration(std::chrono::milliseconds{
                          static_cast<std::int64_t>(facts.lost_worker_seconds * 1000)}) +

@@ -80,6 +80,7 @@ Result<ControlRequest> parse_restart(const Json& body, Instant now) {
     }
   }
   ControlRequest request;
+  request.slots = restart.slots;
   request.event = std::move(restart);
   request.done = at_once.value() ? "restarting at once" : "rolling restart requested";
   return request;
@@ -103,7 +104,8 @@ Result<ControlRequest> parse_drain(const Json& body) {
     return invalid("slot: a number is wanted");
   }
   ControlRequest request;
-  request.event = DrainRequested{{slot->get<std::uint32_t>()}};
+  request.slots = {{slot->get<std::uint32_t>()}};
+  request.event = DrainRequested{request.slots.front()};
   request.done = "draining slot " + std::to_string(slot->get<std::uint32_t>());
   return request;
 }

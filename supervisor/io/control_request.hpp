@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/result.hpp"
 #include "supervisor/core/event_journal.hpp"
@@ -16,7 +17,8 @@ struct ControlRequest {
   std::optional<StopUrgency> stop;
   std::optional<Duration> limit;  // with `stop`
   bool reload = false;
-  std::string done;  // what to answer
+  std::vector<SlotIndex> slots;  // that must be there
+  std::string done;              // what to answer
 };
 
 // NotFound: no such command. Invalid: the body does not fit it; the sentence says what would.

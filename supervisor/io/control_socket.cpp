@@ -139,6 +139,11 @@ HttpResponse ControlSocket::perform(const HttpRequest& request) {
     return done ? json_response(200, message_json(done.value()))
                 : json_error(422, done.error().sentence());
   }
+  for (const SlotIndex slot : wanted.slots) {
+    if (front_.explain(slot).empty()) {
+      return json_error(404, "there is no slot " + std::to_string(slot.value));
+    }
+  }
   if (wanted.stop.has_value()) {
     front_.go_down(*wanted.stop, wanted.limit);
   } else {

@@ -202,6 +202,9 @@ def test_scaling_and_draining(stub_pool):
     assert len(pool.workers()) == 4
     assert pool.verb("scale", "1", "--wait").returncode == 0
     survivor = pool.workers()[0]
+    unknown = pool.verb("drain", "9")
+    assert unknown.returncode == 1
+    assert "no slot 9" in unknown.stderr
     assert pool.verb("drain", "0").returncode == 0
     wait_for(lambda: at_full_strength(pool) and pool.workers()[0]["pid"] != survivor["pid"],
              "a fresh worker has the slot")
