@@ -131,7 +131,11 @@ void IngressExchange::on_connection_free() {
 
 void IngressExchange::attempt_failed(FailurePoint point) {
   FailedAttempt attempt_made;
-  attempt_made.method = request_.kind == IngressKind::WebSocket ? "CONNECT" : request_.method;
+  // A WebSocket is a GET that must not be repeated.
+  attempt_made.method = request_.method;
+  if (request_.kind == IngressKind::WebSocket) {
+    attempt_made.method = "CONNECT";
+  }
   attempt_made.point = point;
   attempt_made.response_started = answer_.head_sent();
   attempt_made.body_replayable = upload_.replayable();
