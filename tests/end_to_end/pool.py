@@ -53,8 +53,8 @@ def proportional_memory(pid):
 class Pool:
     """`sc-pool up --local` with everything it writes below one directory."""
 
-    def __init__(self, directory, name="pool", config="", arguments=()):
-        self.directory, self.name = directory, name
+    def __init__(self, directory, name="pool", config="", arguments=(), mode=("--local",)):
+        self.directory, self.name, self.mode = directory, name, mode
         directory.mkdir(parents=True, exist_ok=True)
         self.config = directory / "pool.toml"
         self.config.write_text(config)
@@ -70,7 +70,7 @@ class Pool:
     def start(self, ready=True):
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [BIN / "sc-pool", "up", "--local", "--config", self.config,
+                [BIN / "sc-pool", "up", *self.mode, "--config", self.config,
                  "--api-address", "127.0.0.1:0", *self.arguments],
                 stdout=output, stderr=subprocess.STDOUT, env=self.environment)
         if ready:

@@ -6,7 +6,7 @@ from pool import wait_for
 
 def test_an_explicit_job_has_its_own_credential_and_member(pool, site):
     user = pool.local["user"]
-    created = [pool.rest("POST", f"/{user}/jobs", {"tunnel_name": pool.workers_tunnel_name()})[1]
+    created = [pool.rest("POST", f"/{user}/jobs", {"tunnel_name": pool.status()["tunnel_name"]})[1]
                for _ in range(6)]
     try:
         members = [job["tunnel_id"] for job in created]

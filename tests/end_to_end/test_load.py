@@ -53,7 +53,7 @@ def read_slowly(connection, stop, rate=1024):
 
 def test_a_slow_reader_does_not_slow_its_neighbour(tmp_path, own_pool, site):
     """One worker with one connection, so that both downloads share it."""
-    own_pool.config.write_text("[pool]\nsize = 1\n[worker]\ntunnel_connections = 1\n")
+    own_pool.config.write_text('[pool]\nsize = 1\n[worker]\narguments = ["--tunnel-connections=1"]\n')
     own_pool.start()
     size = 200 << 20
 

@@ -45,7 +45,7 @@ def test_metadata_addresses_are_out_of_reach(pool, target):
 
 
 def test_localhost_is_denied_unless_allowed(own_pool, site):
-    own_pool.config.write_text('[worker]\nproxy_localhost = "deny"\n')
+    own_pool.config.write_text('[worker]\narguments = ["--proxy-localhost=deny"]\n')
     own_pool.start()
     connection, status, fields, _ = open_connect(own_pool.ingress, site.authority, own_pool.credential())
     connection.close()
@@ -135,15 +135,21 @@ def test_an_unusable_log_directory(own_pool):
     check_refused_start(own_pool, "log")
 
 
-def remote_pool(tmp_path, rest_url, key, ca_file):
-    """A pool that is given somebody else's server instead of an embedded one."""
-    mine = Pool(tmp_path / "remote", name="remote")
-    (tmp_path / "key").write_text(key)
+def test_a_pool_with_a_wrong_key_says_so_and_keeps_trying_slowly(pool, tmp_path):
+    """A server of one's own and a key it does not know: the slots end in `failed`, with the cause."""
+    (tmp_path / "key").write_text("wrong")
     (tmp_path / "key").chmod(0o600)
-    mine.config.write_text(
-        f'[pool]\ntunnel_name = "remote"\nsize = 1\n[account]\nuser = "local"\n'
-        f'access_key_file = "{tmp_path}/key"\nrest_url = "{rest_url}"\nca_file = "{ca_file}"\n')
-    return mine
+    mine = Pool(tmp_path / "remote", name="remote", mode=(), config=(
+        f'[pool]\nsize = 2\n[account]\nuser = "local"\naccess_key_file = "{tmp_path}/key"\n'
+        f'rest_url = "{pool.local["rest_url"]}"\nca_file = "{pool.local["ca_file"]}"\n'))
+    try:
+        mine.start(ready=False)
+        wait_for(lambda: "credentials" in mine.verb("status", "--json").stdout, "the cause is shown")
+        assert mine.verb("wait", "--timeout", "1s").returncode in (4, 5)
+        assert mine.stop("--now") == 0
+        assert mine.pids() == []
+    finally:
+        mine.destroy()
 
 
 def test_a_wrong_key_is_said_so(pool, tmp_path):
