@@ -60,6 +60,7 @@ Result<void> Server::start() {
     return opened;
   }
   roster_ = std::make_unique<TunnelRoster>(loop_, log_, *ledger_, metrics_, Random(random_seed()));
+  ledger_->on_jobs_changed([this](const TunnelId& tunnel) { roster_->report_jobs(tunnel); });
   ledger_->on_tunnel_ended(
       [this](const TunnelId& id, const std::string& reason) { roster_->end_tunnel(id, reason); });
   parts_ = std::make_unique<ServerParts>(ServerParts{

@@ -103,6 +103,7 @@ ConnectionSetEvents Worker::connection_events() {
             connections_changed();
             arm();
           },
+      .jobs_reported = [this](std::uint64_t jobs) { jobs_reported_ = jobs; },
       .gave_up = [this](const GiveUp& end) { perform(lifecycle_.gave_up(end, loop_.now())); },
       .finished = [this] { perform(lifecycle_.connections_finished(loop_.now())); },
       .request = [this](TunnelLink& link,
@@ -338,7 +339,7 @@ WorkerFacts Worker::facts() const {
   facts.tunnel_host = lifecycle_.tunnel().state.host;
   facts.first_connected = first_connected_;
   facts.last_change = last_change_;
-  facts.jobs_running = lifecycle_.jobs_running();
+  facts.jobs_running = jobs_reported_.value_or(lifecycle_.jobs_running());
   facts.active_streams = connections_.active_streams();
   facts.connections = planner.snapshot(now);
   for (const ConnectionSnapshot& connection : facts.connections) {

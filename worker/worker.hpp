@@ -85,6 +85,7 @@ class Worker {
   bool was_connected_ = false;
 
   TunnelLifecycle lifecycle_;
+  std::optional<std::uint64_t> jobs_reported_;  // by a server that says so
   StatusReporter reporter_;
   std::optional<OrphanWatch> orphan_watch_;
   std::optional<SupervisorProbe> supervisor_;

@@ -35,6 +35,10 @@ json to_object(const control::Sync& message) {
   return {{"type", "sync"}, {"streams", message.streams}};
 }
 
+json to_object(const control::Stats& message) {
+  return {{"type", "stats"}, {"jobs", message.jobs}};
+}
+
 json to_object(const control::Delete& message) {
   return {{"type", "delete"}, {"reason", message.reason}};
 }
@@ -74,7 +78,15 @@ Result<std::optional<ControlMessage>> drain_of(const json& object) {
   return std::optional<ControlMessage>(std::move(message));
 }
 
-// Nothing for a type that is not known here (replace, peers, stats, config, or a later one).
+Result<std::optional<ControlMessage>> stats_of(const json& object) {
+  const auto jobs = object.find("jobs");
+  if (jobs == object.end() || !jobs->is_number_unsigned()) {
+    return broken("stats without a number of jobs");
+  }
+  return std::optional<ControlMessage>(control::Stats{jobs->get<std::uint64_t>()});
+}
+
+// Nothing for a type that is not known here (replace, peers, config, or a later one).
 Result<std::optional<ControlMessage>> parse_line(std::string_view line) {
   const json object = json::parse(line, nullptr, false);
   if (!object.is_object()) {
@@ -96,6 +108,9 @@ Result<std::optional<ControlMessage>> parse_line(std::string_view line) {
   }
   if (name == "sync") {
     return sync_of(object);
+  }
+  if (name == "stats") {
+    return stats_of(object);
   }
   if (name == "delete") {
     return std::optional<ControlMessage>(control::Delete{text_of(object, "reason")});

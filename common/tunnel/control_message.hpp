@@ -25,14 +25,21 @@ struct Drained {};
 struct Sync {  // live stream ids, every 60 s
   std::vector<std::int32_t> streams;
 };
+struct Stats {  // server: jobs that use the tunnel now
+  std::uint64_t jobs = 0;
+};
 struct Delete {  // the tunnel was ended by somebody else; the worker stops and does not come back
   std::string reason;
 };
 
 }  // namespace control
 
-using ControlMessage =
-    std::variant<control::Ready, control::Drain, control::Drained, control::Sync, control::Delete>;
+using ControlMessage = std::variant<control::Ready,
+                                    control::Drain,
+                                    control::Drained,
+                                    control::Sync,
+                                    control::Stats,
+                                    control::Delete>;
 
 std::string to_line(const ControlMessage& message);  // ends in "\n"
 

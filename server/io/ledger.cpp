@@ -80,8 +80,24 @@ void Ledger::housekeeping() {
   housekeeping_timer_.start(kHousekeeping, [this] { housekeeping(); });
 }
 
+void Ledger::tell_of_jobs(const JobChanges& changes) {
+  if (!on_jobs_) {
+    return;
+  }
+  std::set<TunnelId> tunnels(changes.lost_one.begin(), changes.lost_one.end());
+  for (const JobId& id : changes.saved) {
+    if (const Job* job = jobs_.find(id)) {
+      tunnels.insert(job->tunnel);
+    }
+  }
+  for (const TunnelId& tunnel : tunnels) {
+    on_jobs_(tunnel);
+  }
+}
+
 void Ledger::settle() {
-  JobChanges jobs = jobs_.take_changes();
+  const JobChanges jobs = jobs_.take_changes();
+  tell_of_jobs(jobs);
   for (const TunnelId& tunnel : jobs.lost_one) {
     tunnels_.jobs_running(tunnel, jobs_.running_on(tunnel), moment());
   }

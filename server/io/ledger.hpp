@@ -30,6 +30,7 @@ struct LedgerRules {
 class Ledger {
  public:
   using OnEnded = std::function<void(const TunnelId&, const std::string& reason)>;
+  using OnJobs = std::function<void(const TunnelId&)>;
 
   Ledger(EventLoop& loop,
          Log& log,
@@ -41,6 +42,8 @@ class Ledger {
   // Reads tunnels, jobs and accounts; `configured` accounts come on top and win.
   Result<void> load(std::vector<Account> configured);
   void on_tunnel_ended(OnEnded listener) { on_ended_ = std::move(listener); }
+  // A tunnel has more or fewer jobs than before.
+  void on_jobs_changed(OnJobs listener) { on_jobs_ = std::move(listener); }
 
   TunnelRegistry& tunnels() { return tunnels_; }
   const TunnelRegistry& tunnels() const { return tunnels_; }
@@ -65,6 +68,7 @@ class Ledger {
 
  private:
   void housekeeping();
+  void tell_of_jobs(const JobChanges& changes);
   void schedule_flush(Duration delay);
   Result<std::vector<Account>> all_accounts();
   void refresh_accounts();
@@ -81,6 +85,7 @@ class Ledger {
   std::vector<Account> configured_;
   std::int64_t data_version_ = 0;
   OnEnded on_ended_;
+  OnJobs on_jobs_;
   std::set<TunnelId> dirty_tunnels_;
   std::set<TunnelId> forgotten_tunnels_;
   std::set<JobId> dirty_jobs_;

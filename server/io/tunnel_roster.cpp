@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 // What the streams of a tunnel that was ended still get: their last bytes, not more.
 constexpr Duration kEndGrace = 2s;
+// Many jobs that start together make one report.
+constexpr Duration kReportDelay = 100ms;
 
 bool same_place(const ConnectionIdentity& left, const ConnectionIdentity& right) {
   return left.instance == right.instance && left.index == right.index;
@@ -22,7 +24,12 @@ bool same_place(const ConnectionIdentity& left, const ConnectionIdentity& right)
 
 TunnelRoster::TunnelRoster(
     EventLoop& loop, Log& log, Ledger& ledger, Metrics& metrics, Random random)
-    : loop_(loop), log_(log), ledger_(ledger), metrics_(metrics), random_(random) {}
+    : loop_(loop),
+      log_(log),
+      ledger_(ledger),
+      metrics_(metrics),
+      random_(random),
+      report_timer_(loop) {}
 
 TunnelRoster::~TunnelRoster() = default;
 
@@ -77,6 +84,24 @@ void TunnelRoster::end_tunnel(const TunnelId& tunnel, const std::string& reason)
   }
 }
 
+void TunnelRoster::report_jobs(const TunnelId& tunnel) {
+  jobs_to_report_.insert(tunnel);
+  if (!report_timer_.armed()) {
+    report_timer_.start(kReportDelay, [this] { send_job_reports(); });
+  }
+}
+
+void TunnelRoster::send_job_reports() {
+  for (const TunnelId& tunnel : std::exchange(jobs_to_report_, {})) {
+    const std::vector<TunnelConnection*> connections = pointers(&tunnel);
+    const auto ready = std::find_if(
+        connections.begin(), connections.end(), [](const auto* each) { return each->ready(); });
+    if (ready != connections.end()) {
+      (*ready)->link().send_control(control::Stats{ledger_.jobs().running_on(tunnel)});
+    }
+  }
+}
+
 // A copy: a connection may be over while it is told something.
 std::vector<TunnelConnection*> TunnelRoster::pointers(const TunnelId* only) const {
   std::vector<TunnelConnection*> result;
@@ -106,6 +131,7 @@ void TunnelRoster::on_connection_ready(TunnelConnection& connection) {
   counted_.insert(&connection);
   ledger_.tunnels().connection_ready(identity.tunnel, ledger_.moment());
   ledger_.settle();
+  report_jobs(identity.tunnel);
   wake_waiters();
 }
 

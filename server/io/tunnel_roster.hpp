@@ -48,6 +48,8 @@ class TunnelRoster final : public TunnelConnectionListener {
   void stream_ended() { wake_waiters(); }
 
   void end_tunnel(const TunnelId& tunnel, const std::string& reason);
+  // Tells the tunnel's worker, soon, how many jobs it has.
+  void report_jobs(const TunnelId& tunnel);
   void drain_all(const std::string& reason, Duration grace);
 
   std::size_t size() const;
@@ -61,6 +63,7 @@ class TunnelRoster final : public TunnelConnectionListener {
   void on_connection_over(TunnelConnection& connection, const Error& error) override;
   void lost(TunnelConnection& connection);
   void wake_waiters();
+  void send_job_reports();
   std::vector<TunnelConnection*> pointers(const TunnelId* only) const;
 
   EventLoop& loop_;
@@ -71,6 +74,8 @@ class TunnelRoster final : public TunnelConnectionListener {
   std::map<std::string, std::vector<std::unique_ptr<TunnelConnection>>, std::less<>> tunnels_;
   std::set<const TunnelConnection*> counted_;  // ready ones that the registry knows
   std::set<ConnectionWaiter*> waiters_;
+  std::set<TunnelId> jobs_to_report_;
+  Timer report_timer_;
 };
 
 }  // namespace scpool::server

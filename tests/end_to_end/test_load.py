@@ -23,8 +23,8 @@ def test_a_crowd_loses_nothing_and_is_spread_evenly(pool, site):
     spread = []
 
     async def look(crowd):
-        while crowd.done < CLIENTS * 5:
-            await asyncio.sleep(0.05)
+        while crowd.done < CLIENTS * 5 or sum(jobs_per_member(pool)) < sum(before) + CLIENTS:
+            await asyncio.sleep(0.2)
         spread.extend(jobs_per_member(pool))
 
     credentials = [pool.credential(job=f"crowd-{number}") for number in range(CLIENTS)]

@@ -211,6 +211,8 @@ void ConnectionSet::on_control(TunnelConnection& connection, const ControlMessag
     connection.link()->drain(drain->reason, drain->deadline);
     perform(planner_.server_drains(connection.index(), connection.epoch(), loop_.now()));
     events_.changed();
+  } else if (const auto* stats = std::get_if<control::Stats>(&message)) {
+    events_.jobs_reported(stats->jobs);
   } else if (const auto* end = std::get_if<control::Delete>(&message)) {
     planner_.stop();
     wake_.arm(kNever);

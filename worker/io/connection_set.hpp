@@ -20,6 +20,7 @@ struct ConnectionSetEvents {
   std::function<void(const std::string& sentence)> dial_failed;
   std::function<void(const Endpoint& server)> connected;  // one more stands
   std::function<void()> changed;                          // the number that stands
+  std::function<void(std::uint64_t jobs)> jobs_reported;  // by the server: that use the tunnel
   std::function<void(const GiveUp&)> gave_up;
   std::function<void()> finished;  // after drain(): none is left
   std::function<void(TunnelLink&, StreamId, const Fields&)> request;

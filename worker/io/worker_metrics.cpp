@@ -51,7 +51,7 @@ void write_tunnel(MetricsText& out, const WorkerFacts& facts) {
              std::uint64_t{facts.ready ? 1U : 0U});
   out.single("jobs_running",
              MetricType::Gauge,
-             "Jobs that still use the tunnel while it drains.",
+             "Jobs that use the tunnel, as far as the server tells.",
              facts.jobs_running);
   out.single("streams_active",
              MetricType::Gauge,

@@ -61,7 +61,7 @@ TEST_CASE("a message is one line of JSON") {
 
 TEST_CASE("unknown types, unknown members and empty lines are ignored") {
   CHECK(received("{\"type\":\"replace\",\"node\":\"b\"}\n{\"type\":\"peers\",\"peers\":[]}\n"
-                 "{\"type\":\"stats\"}\n{\"type\":\"config\",\"x\":{\"y\":[1]}}\n\n\r\n")
+                 "{\"type\":\"news\"}\n{\"type\":\"config\",\"x\":{\"y\":[1]}}\n\n\r\n")
             .empty());
   const auto messages = received("{\"type\":\"ready\",\"since\":[1,2]}\r\n");
   REQUIRE(messages.size() == 1);
@@ -98,4 +98,11 @@ TEST_CASE("a message may have 64 KiB and no byte more, also before its end is se
         "control message: longer than 64 KiB");
   CHECK(problem(std::string(limits::kMaxControlMessage + 1, ' ')) ==
         "control message: longer than 64 KiB");
+}
+
+TEST_CASE("stats carry the number of jobs there and back") {
+  const std::vector<ControlMessage> messages = received(to_line(control::Stats{7}));
+  REQUIRE(messages.size() == 1);
+  CHECK(std::get<control::Stats>(messages.front()).jobs == 7);
+  CHECK(problem("{\"type\":\"stats\"}\n") == "control message: stats without a number of jobs");
 }
