@@ -28,9 +28,14 @@ def test_an_explicit_job_has_its_own_credential_and_member(pool, site):
 def test_a_member_can_be_addressed_by_its_id(pool, site):
     for worker in pool.workers():
         credential = pool.credential(tunnel=worker["tunnel_id"], job=f"to-{worker['slot']}")
-        before = worker["jobs"]
-        assert get(pool.ingress, f"{site.url}/", credential)[0] == 200
-        wait_for(lambda: pool.workers()[worker["slot"]]["jobs"] > before, "the member has the job")
+        for _ in range(3):
+            assert get(pool.ingress, f"{site.url}/", credential)[0] == 200
+        jobs = pool.rest("GET", f"/{pool.local['user']}/jobs")[1]
+        mine = [job for job in jobs if job.get("label") == f"to-{worker['slot']}"]
+        assert [job["tunnel_id"] for job in mine] == [worker["tunnel_id"]]
+        assert pool.rest("GET", f"/{pool.local['user']}/tunnels/{worker['tunnel_id']}/num_jobs"
+                         )[1]["jobs_running"] >= 1
+        wait_for(lambda: pool.workers()[worker["slot"]]["jobs"] >= 1, "status shows the job")
 
 
 def test_tunnels_listed_in_all_forms(pool):

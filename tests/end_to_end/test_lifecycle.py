@@ -1,6 +1,5 @@
 """A pool from its start to its end, and what happens when parts of it are shot."""
 
-import asyncio
 import itertools
 import json
 import os
@@ -13,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from clients import Crowd, basic, connect, get, receive_head
+from clients import basic, connect, get, receive_head
 from origin_site import content
 from pool import PATIENCE, SANITIZED, wait_for
 
