@@ -101,6 +101,41 @@ void print_lines(const std::string& label,
   terminal.write(out);
 }
 
+using FollowedLogs = std::map<std::string, std::pair<std::string, LogFollower>>;
+
+// Takes up new logs; of a slot whose worker was replaced, the new one follows the old one's end.
+void take_up(const std::map<std::string, std::string>& newest,
+             std::size_t lines,
+             FollowedLogs& followed) {
+  for (const auto& [label, path] : newest) {
+    const auto known = followed.find(label);
+    if (known == followed.end() || known->second.first != path) {
+      followed.erase(label);
+      followed.emplace(label, std::pair(path, LogFollower(path, lines)));
+    }
+  }
+}
+
+ExitCode follow(const LogPlace& place, const std::string& slot, const Settings& settings) {
+  Terminal terminal(STDOUT_FILENO);
+  FollowedLogs followed;
+  take_up(newest_logs(place, slot), settings.count("lines"), followed);
+  if (followed.empty()) {
+    return complain(ExitCode::Failed, "there is no log of slot " + slot + " in " + place.directory);
+  }
+  while (true) {
+    for (auto& [label, follower] : followed) {
+      print_lines(label, follower.second.read_new(), slot.empty() ? 5 : 0, terminal);
+    }
+    if (!settings.is_on("follow")) {
+      return ExitCode::Done;
+    }
+    pause_for(kFollowPeriod);
+    // A log that appears while we follow is read from its first line.
+    take_up(newest_logs(place, slot), SIZE_MAX, followed);
+  }
+}
+
 }  // namespace
 
 ExitCode run_logs(const Invocation& invocation) {
@@ -113,31 +148,7 @@ ExitCode run_logs(const Invocation& invocation) {
   if (!place) {
     return failed(place.error());
   }
-  Terminal terminal(STDOUT_FILENO);
-  std::map<std::string, std::pair<std::string, LogFollower>> followed;
-  std::size_t lines = settings.count("lines");
-  while (true) {
-    for (const auto& [label, path] : newest_logs(place.value(), slot)) {
-      const auto known = followed.find(label);
-      if (known == followed.end() || known->second.first != path) {
-        followed.erase(label);
-        followed.emplace(label, std::pair(path, LogFollower(path, lines)));
-      }
-    }
-    if (followed.empty()) {
-      return complain(ExitCode::Failed,
-                      "there is no log of slot " + slot + " in " + place.value().directory);
-    }
-    for (auto& [label, follower] : followed) {
-      print_lines(label, follower.second.read_new(), slot.empty() ? 5 : 0, terminal);
-    }
-    if (!settings.is_on("follow")) {
-      return ExitCode::Done;
-    }
-    // A log that appears while we follow is read from its first line.
-    lines = SIZE_MAX;
-    pause_for(kFollowPeriod);
-  }
+  return follow(place.value(), slot, settings);
 }
 
 }  // namespace scpool::supervisor

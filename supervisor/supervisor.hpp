@@ -26,7 +26,7 @@
 
 namespace scpool::supervisor {
 
-class Supervisor final : public PoolFront {
+class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual-class-destructor)
  public:
   // What workers are started with; the account as supervisor and workers use it.
   struct LaunchConfig {

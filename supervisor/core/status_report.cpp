@@ -12,9 +12,8 @@ using Json = nlohmann::json;
 
 double seconds(Duration duration) {
   // Tenths: finer is noise in a report.
-  return static_cast<double>(
-             std::chrono::duration_cast<std::chrono::milliseconds>(duration).count() / 100) /
-         10.0;
+  const auto tenths = duration / std::chrono::milliseconds{100};
+  return static_cast<double>(tenths) / 10.0;
 }
 
 Json worker_json(const WorkerSnapshot& worker, const StatusReport& report, Audience audience) {

@@ -102,7 +102,7 @@ void ControlSocket::answer(const HttpRequest& request, HttpReply reply) {
   if (method != "GET" && method != "HEAD") {
     HttpResponse response = json_error(405, "questions are GET, commands are POST");
     response.fields.set("Allow", "GET, HEAD, POST");
-    reply.send(std::move(response));
+    reply.send(response);
     return;
   }
   if (request.path == "/v1/events") {

@@ -24,6 +24,16 @@ std::string first_line(int descriptor) {
   return std::string(text.substr(0, text.find('\n')));
 }
 
+Error refusal(int reason, int descriptor, const std::string& path) {
+  if (reason != EWOULDBLOCK) {
+    return Error::from_errno(reason, path);
+  }
+  const std::string holder = first_line(descriptor);
+  return {ErrorKind::Exists,
+          "this pool is already up" +
+              (holder.empty() ? std::string{} : " (supervisor: process " + holder + ")")};
+}
+
 // False when the file was removed by its last holder between our open and our lock.
 bool is_still_at(int descriptor, const std::string& path) {
   struct stat opened {};
@@ -41,15 +51,9 @@ Result<PoolLock> PoolLock::take(const std::string& path) {
       return Error::from_errno(errno, path);
     }
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-      const int reason = errno;
-      const std::string holder = first_line(descriptor);
+      const Error why = refusal(errno, descriptor, path);
       close(descriptor);
-      if (reason != EWOULDBLOCK) {
-        return Error::from_errno(reason, path);
-      }
-      return Error(ErrorKind::Exists,
-                   "this pool is already up" +
-                       (holder.empty() ? std::string{} : " (supervisor: process " + holder + ")"));
+      return why;
     }
     if (!is_still_at(descriptor, path)) {
       close(descriptor);

@@ -48,7 +48,9 @@ std::vector<std::string> running_pools() {
   }
   while (const dirent* entry = readdir(directory)) {
     const std::string name = entry->d_name;
-    if (is_pool_name(name) && listens(base + "/" + name + "/control.sock")) {
+    std::string socket = base;
+    socket.append("/").append(name).append("/control.sock");
+    if (is_pool_name(name) && listens(socket)) {
       names.push_back(name);
     }
   }

@@ -120,9 +120,10 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(EventLoop& loop,
   plan.program = std::move(program).value();
   plan.arguments = worker->launch_.plan.arguments;
   plan.environment = inherited_environment();
-  for (const auto& [name, value] : worker->launch_.plan.environment) {
-    std::erase_if(plan.environment, [&name](const auto& each) { return each.first == name; });
-    plan.environment.emplace_back(name, value.reveal());
+  for (const auto& wanted : worker->launch_.plan.environment) {
+    std::erase_if(plan.environment,
+                  [&wanted](const auto& each) { return each.first == wanted.first; });
+    plan.environment.emplace_back(wanted.first, wanted.second.reveal());
   }
   plan.stdout_descriptor = output;
   plan.stderr_descriptor = output;
