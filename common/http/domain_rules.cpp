@@ -20,12 +20,30 @@ struct DomainRules::Compiled {
   RE2::Set excluded{options(), RE2::UNANCHORED};
   bool has_included = false;
   bool has_excluded = false;
+
+  Result<void> add(const std::string& rule);
 };
 
 DomainRules::DomainRules() = default;
 DomainRules::DomainRules(DomainRules&&) noexcept = default;
 DomainRules& DomainRules::operator=(DomainRules&&) noexcept = default;
 DomainRules::~DomainRules() = default;
+
+Result<void> DomainRules::Compiled::add(const std::string& rule) {
+  const bool excludes = rule.starts_with('-');
+  const std::string expression = excludes ? rule.substr(1) : rule;
+  const std::string named = "the domain rule \"" + rule + "\" is ";
+  if (expression.empty()) {
+    return Error(ErrorKind::Invalid, named + "empty");
+  }
+  std::string problem;
+  const std::string pattern = expression == "all" ? ".*" : expression;
+  if ((excludes ? excluded : included).Add(pattern, &problem) < 0) {
+    return Error(ErrorKind::Invalid, named + "not a regular expression: " + problem);
+  }
+  (excludes ? has_excluded : has_included) = true;
+  return {};
+}
 
 Result<DomainRules> DomainRules::compile(const std::vector<std::string>& rules) {
   DomainRules compiled;
@@ -35,18 +53,9 @@ Result<DomainRules> DomainRules::compile(const std::vector<std::string>& rules) 
   compiled.compiled_ = std::make_unique<Compiled>();
   Compiled& sets = *compiled.compiled_;
   for (const std::string& rule : rules) {
-    const bool excludes = rule.starts_with('-');
-    const std::string expression = excludes ? rule.substr(1) : rule;
-    if (expression.empty()) {
-      return Error(ErrorKind::Invalid, "the domain rule \"" + rule + "\" is empty");
+    if (Result<void> added = sets.add(rule); !added) {
+      return added.error();
     }
-    std::string problem;
-    const std::string pattern = expression == "all" ? ".*" : expression;
-    if ((excludes ? sets.excluded : sets.included).Add(pattern, &problem) < 0) {
-      return Error(ErrorKind::Invalid,
-                   "the domain rule \"" + rule + "\" is not a regular expression: " + problem);
-    }
-    (excludes ? sets.has_excluded : sets.has_included) = true;
   }
   if (!sets.has_included) {
     return Error(ErrorKind::Invalid,

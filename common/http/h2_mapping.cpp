@@ -1,6 +1,7 @@
 // Requests and responses between their HTTP/1 heads and their HTTP/2 lists: what field_rules.hpp
 // declares with "h2" in its name (RFC 9113 section 8, RFC 8441 section 5).
 #include <algorithm>
+#include <utility>
 
 #include "common/base/text.hpp"
 #include "common/http/body_framing.hpp"
@@ -97,37 +98,48 @@ const char* problem_of(const Field& field) {
   return nullptr;
 }
 
-// Regular fields go on; cookie crumbs become one field, at the place of the first that is not
-// empty.
-std::optional<HeadProblem> take_regular_fields(const Fields& list, Fields& fields) {
-  std::string cookies;
+bool is_regular(const Field& field) {
+  return !field.name.starts_with(':');
+}
+
+std::optional<HeadProblem> judge_regular_fields(const Fields& list) {
   std::size_t lengths = 0;
   for (const Field& field : list) {
-    if (field.name.starts_with(':')) {
-      continue;
-    }
-    if (const char* problem = problem_of(field)) {
+    const char* problem = is_regular(field) ? problem_of(field) : nullptr;
+    if (problem != nullptr) {
       return malformed(problem);
     }
     if (field.name == "content-length" && (!parse_number(field.value) || ++lengths > 1)) {
       return malformed("content-length is not one number");
     }
-    if (field.name == "host" || field.name.starts_with(kInternalPrefix)) {
-      continue;  // :authority is what counts
-    }
-    if (field.name != "cookie") {
-      fields.add(field.name, field.value);
-    } else if (!field.value.empty()) {
-      if (cookies.empty()) {
-        fields.add(field.name, "");
-      }
+  }
+  return std::nullopt;
+}
+
+// RFC 9113 section 8.2.3; crumbs without anything in them are left out.
+std::string joined_cookies(const Fields& list) {
+  std::string cookies;
+  for (const Field& field : list) {
+    if (field.name == "cookie" && !field.value.empty()) {
       cookies.append(cookies.empty() ? "" : "; ").append(field.value);
     }
   }
-  if (!cookies.empty()) {
-    fields.set("cookie", std::move(cookies));
+  return cookies;
+}
+
+// Regular fields go on but those :authority and this tunnel stand for; cookie crumbs become one
+// field, at the place of the first.
+void copy_regular_fields(const Fields& list, Fields& fields) {
+  std::string cookies = joined_cookies(list);
+  for (const Field& field : list) {
+    const bool left_out = !is_regular(field) || field.name == "host" || field.name == "cookie" ||
+                          field.name.starts_with(kInternalPrefix);
+    if (!left_out) {
+      fields.add(field.name, field.value);
+    } else if (field.name == "cookie" && !cookies.empty()) {
+      fields.add(field.name, std::exchange(cookies, {}));
+    }
   }
-  return std::nullopt;
 }
 
 std::optional<HeadProblem> take_connect(const PseudoFields& pseudo, TunnelRequest& request) {
@@ -166,6 +178,22 @@ std::optional<HeadProblem> take_target(const PseudoFields& pseudo, TunnelRequest
   request.head.target = *pseudo.path;
   request.head.fields.add("Host", request.authority.host_field(request.scheme));
   return std::nullopt;
+}
+
+std::optional<HeadProblem> take_kind(const PseudoFields& pseudo, TunnelRequest& request) {
+  if (!pseudo.method || !is_token(*pseudo.method)) {
+    return malformed("the method is missing or not a token");
+  }
+  const bool connect = *pseudo.method == "CONNECT";
+  if (pseudo.protocol && (!connect || *pseudo.protocol != "websocket")) {
+    return HeadProblem{501, "a :protocol other than websocket"};  // RFC 9220 section 3
+  }
+  if (connect && !pseudo.protocol) {
+    return take_connect(pseudo, request);
+  }
+  request.kind = connect ? TunnelRequest::Kind::WebSocket : TunnelRequest::Kind::Exchange;
+  request.head.method = connect ? "GET" : *pseudo.method;
+  return take_target(pseudo, request);
 }
 
 }  // namespace
@@ -218,30 +246,19 @@ Fields from_h2_trailers(const Fields& list) {
 
 std::variant<TunnelRequest, HeadProblem> from_h2_request(const Fields& list) {
   PseudoFields pseudo;
-  if (auto problem = take_pseudo_fields(list, pseudo)) {
-    return std::move(*problem);
-  }
-  if (!pseudo.method || !is_token(*pseudo.method)) {
-    return malformed("the method is missing or not a token");
-  }
   TunnelRequest request;
-  const bool connect = *pseudo.method == "CONNECT";
-  if (pseudo.protocol && (!connect || *pseudo.protocol != "websocket")) {
-    return HeadProblem{501, "a :protocol other than websocket"};  // RFC 9220 section 3
-  }
-  auto problem =
-      connect && !pseudo.protocol ? take_connect(pseudo, request) : take_target(pseudo, request);
-  if (!problem && request.kind != TunnelRequest::Kind::Connect) {
-    request.kind = connect ? TunnelRequest::Kind::WebSocket : TunnelRequest::Kind::Exchange;
-    request.head.method = connect ? "GET" : std::string(*pseudo.method);
+  auto problem = take_pseudo_fields(list, pseudo);
+  if (!problem) {
+    problem = take_kind(pseudo, request);
   }
   if (!problem) {
-    Fields ignored;
-    problem = take_regular_fields(
-        list, request.kind == TunnelRequest::Kind::Connect ? ignored : request.head.fields);
+    problem = judge_regular_fields(list);
   }
   if (problem) {
     return std::move(*problem);
+  }
+  if (request.kind != TunnelRequest::Kind::Connect) {
+    copy_regular_fields(list, request.head.fields);
   }
   return request;
 }

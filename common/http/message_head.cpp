@@ -31,43 +31,51 @@ int minor_version(std::string_view text) {
 std::size_t HeadParser::receive(ByteView bytes) {
   const std::string_view input = as_text(bytes);
   std::size_t at = 0;
-  while (state_ == State::NeedMore && at < input.size()) {
-    if (!have_start_line_ && line_.empty()) {
-      // Garbage (a TLS hello, say) is told at its first byte, not when the head time is over.
-      const char first = input[at];
-      const bool plausible = kind_ == Kind::Request
-                                 ? http::is_in_class(first, http::CharacterClass::Token)
-                                 : first == 'H';
-      const bool empty_line = first == '\r' && kind_ == Kind::Request && !skipped_empty_line_;
-      started_ = started_ || plausible;
-      if (!plausible && !empty_line) {
-        refuse(400, "this is not the beginning of an HTTP/1 message");
-        break;
-      }
-    }
-    const std::string_view rest = input.substr(at);
-    const void* newline = std::memchr(rest.data(), '\n', rest.size());
-    if (newline == nullptr) {
-      if (!is_too_long(line_.size() + rest.size())) {
-        line_.append(rest);
-      }
-      return input.size();
-    }
-    const auto length = static_cast<std::size_t>(static_cast<const char*>(newline) - rest.data());
-    at += length + 1;
-    if (is_too_long(line_.size() + length + 1)) {
-      break;
-    }
-    head_size_ += line_.size() + length + 1;
-    if (line_.empty()) {
-      take_line(rest.substr(0, length));
-    } else {
-      line_.append(rest.substr(0, length));
-      take_line(line_);
-      line_.clear();
-    }
+  while (state_ == State::NeedMore && at < input.size() && begins_well(input[at])) {
+    at += receive_line(input.substr(at));
   }
   return at;
+}
+
+// Garbage (a TLS hello, say) is told at its first byte, not when the head time is over.
+bool HeadParser::begins_well(char first) {
+  if (have_start_line_ || !line_.empty()) {
+    return true;
+  }
+  const bool is_request = kind_ == Kind::Request;
+  const bool plausible =
+      is_request ? http::is_in_class(first, http::CharacterClass::Token) : first == 'H';
+  const bool empty_line = first == '\r' && is_request && !skipped_empty_line_;
+  started_ = started_ || plausible;
+  if (!plausible && !empty_line) {
+    refuse(400, "this is not the beginning of an HTTP/1 message");
+    return false;
+  }
+  return true;
+}
+
+// Up to the end of one line; in place when it came whole.
+std::size_t HeadParser::receive_line(std::string_view input) {
+  const void* newline = std::memchr(input.data(), '\n', input.size());
+  if (newline == nullptr) {
+    if (!is_too_long(line_.size() + input.size())) {
+      line_.append(input);
+    }
+    return input.size();
+  }
+  const auto length = static_cast<std::size_t>(static_cast<const char*>(newline) - input.data());
+  if (is_too_long(line_.size() + length + 1)) {
+    return length + 1;
+  }
+  head_size_ += line_.size() + length + 1;
+  if (line_.empty()) {
+    take_line(input.substr(0, length));
+  } else {
+    line_.append(input.substr(0, length));
+    take_line(line_);
+    line_.clear();
+  }
+  return length + 1;
 }
 
 // Depends on the line's size alone and not on where the input was cut.

@@ -54,6 +54,8 @@ class HeadParser {
   ResponseHead& response() { return response_; }
 
  private:
+  bool begins_well(char first);
+  std::size_t receive_line(std::string_view input);
   bool is_too_long(std::size_t line_size);
   void take_line(std::string_view line);
   void refuse(int status, std::string sentence);

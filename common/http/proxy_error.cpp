@@ -85,25 +85,39 @@ std::string escaped_html(std::string_view text) {
   return escaped;
 }
 
-// The weight Accept gives a type, in thousandths: the most specific range that fits decides
-// (RFC 9110 section 12.5.1).
+// The "q" of one member of Accept, in thousandths.
+int quality_of(const std::vector<std::string_view>& pieces) {
+  int quality = 1000;
+  for (const std::string_view piece : pieces) {
+    const std::string parameter = to_lower(trim(piece));
+    if (parameter.starts_with("q=")) {
+      quality = static_cast<int>(std::strtod(parameter.c_str() + 2, nullptr) * 1000);
+    }
+  }
+  return quality;
+}
+
+int specificity_of(std::string_view media, std::string_view type, std::string_view range) {
+  if (media == type) {
+    return 3;
+  }
+  if (media == range) {
+    return 2;
+  }
+  return media == "*/*" ? 1 : 0;
+}
+
+// The weight Accept gives a type: the most specific range that fits decides (RFC 9110 section
+// 12.5.1). Negative when none does.
 int weight_of(std::string_view accept, std::string_view type, std::string_view range) {
   int weight = -1;
-  std::size_t best = 0;
+  int best = 0;
   for (const std::string_view part : split(accept, ',')) {
     const auto pieces = split(part, ';');
-    const std::string media = to_lower(trim(pieces.front()));
-    const std::size_t specificity = media == type ? 3 : media == range ? 2 : media == "*/*" ? 1 : 0;
-    if (specificity <= best) {
-      continue;
-    }
-    best = specificity;
-    weight = 1000;
-    for (std::size_t i = 1; i < pieces.size(); ++i) {
-      const std::string parameter = to_lower(trim(pieces[i]));
-      if (parameter.starts_with("q=")) {
-        weight = static_cast<int>(std::strtod(parameter.c_str() + 2, nullptr) * 1000);
-      }
+    const int specificity = specificity_of(to_lower(trim(pieces.front())), type, range);
+    if (specificity > best) {
+      best = specificity;
+      weight = quality_of(pieces);
     }
   }
   return weight;

@@ -147,7 +147,7 @@ void OriginExchange::take_upgrade(const ResponseHead& head) {
 }
 
 void OriginExchange::take_body_bytes(ByteView bytes) {
-  while (!bytes.empty() && reader_->state() == BodyReader::State::NeedMore) {
+  while (!bytes.empty() && !finished() && reader_->state() == BodyReader::State::NeedMore) {
     const BodyReader::Step step = reader_->receive(bytes);
     bytes = bytes.subspan(step.consumed);
     const bool done = reader_->state() == BodyReader::State::Done;
@@ -155,10 +155,7 @@ void OriginExchange::take_body_bytes(ByteView bytes) {
     if (!step.body.empty() || end) {
       pass_to_tunnel(step.body, end);
     }
-    if (finished()) {
-      return;
-    }
-    if (done) {
+    if (done && !finished()) {
       if (!end) {
         end_with_trailers(to_h2_trailers(reader_->trailers()));
       }
@@ -167,13 +164,12 @@ void OriginExchange::take_body_bytes(ByteView bytes) {
       return;
     }
   }
+  may_be_kept_ = may_be_kept_ && bytes.empty();  // else there are bytes behind the response
   if (reader_->state() == BodyReader::State::Refused) {
     break_off({ProxyErrorReason::HttpProtocolError,
                ProxyErrorOrigin::Site,
                "the site's body is not valid: " + reader_->problem().sentence},
               H2Code::InternalError);
-  } else if (!bytes.empty()) {
-    may_be_kept_ = false;  // bytes behind the response
   }
 }
 
