@@ -121,8 +121,6 @@ void OriginExchange::on_body(ByteView bytes) {
     early().append(bytes);  // a WebSocket's bytes wait for the 101
   } else if (has_site()) {
     send_body(bytes);
-  } else {
-    give_credit(bytes.size());  // the site has answered and gone
   }
 }
 

@@ -175,7 +175,7 @@ void OriginRequest::answer_error(const ProxyError& error) {
   if (has_body) {
     pass_to_tunnel(as_bytes(answer.body), true);
   }
-  finish();
+  end_early();
 }
 
 void OriginRequest::break_off(const ProxyError& error, H2Code code) {
@@ -185,8 +185,16 @@ void OriginRequest::break_off(const ProxyError& error, H2Code code) {
   record_.error = error;
   context_.figures.proxy_error(error.reason);
   if (std::exchange(attached_, false)) {
-    place_.link->forget(place_.stream);
     place_.link->reset(place_.stream, code);
+    place_.link->forget(place_.stream);
+  }
+  finish();
+}
+
+// Takes effect when the end is sent (RFC 9113 section 8.1).
+void OriginRequest::end_early() {
+  if (attached_) {
+    place_.link->reset(place_.stream, H2Code::NoError);
   }
   finish();
 }

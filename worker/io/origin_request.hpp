@@ -102,6 +102,8 @@ class OriginRequest : public TunnelStreamListener {
   // 4xx or 5xx with Proxy-Status when nothing was answered yet, else the stream is reset.
   void answer_error(const ProxyError& error);
   void break_off(const ProxyError& error, H2Code code);
+  // The answer is complete and the rest of the request is not wanted.
+  void end_early();
   void detached() { attached_ = false; }  // the stream is closed
   void finish();
 

@@ -217,7 +217,7 @@ void OriginExchange::on_site_failed(const Error& error) {
 
 void OriginExchange::site_gone(const Error& error) {
   if (response_ended_) {
-    drop_site();
+    end_early();
     return;
   }
   if (reader_) {
