@@ -95,7 +95,7 @@ HttpResponse list_jobs(const ServerParts& parts, const std::string& user) {
   for (const Job* job : parts.ledger.jobs().of_account(user)) {
     list.push_back(job_object(*job));
   }
-  return json_response(200, printed({{"jobs", list}}));
+  return json_response(200, printed(list));
 }
 
 }  // namespace

@@ -126,7 +126,8 @@ TEST_CASE("explicit jobs: credential, stickiness of the drain, end") {
   CHECK(job["proxy_url"].get<std::string>().starts_with("http://job-"));
   const std::string path = "/local/tunnels/" + tunnel["id"].get<std::string>();
   CHECK(parsed(r.call("GET", path + "/num_jobs"))["jobs_running"] == 1);
-  CHECK(parsed(r.call("GET", "/local/jobs"))["jobs"].size() == 1);
+  CHECK(parsed(r.call("GET", "/local/jobs")).size() == 1);
+  CHECK(parsed(r.call("GET", "/local/jobs"))[0]["label"] == "a");
 
   CHECK(parsed(r.call("DELETE", path, R"({"reason":"x","wait_for_jobs":true})"))["jobs_running"] ==
         1);
