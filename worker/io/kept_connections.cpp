@@ -40,7 +40,6 @@ KeptConnections::~KeptConnections() = default;
 
 void KeptConnections::keep(std::unique_ptr<SiteConnection> connection) {
   if (size_ >= limits::kMaxKeptConnections) {
-    loop_.retire(std::move(connection));
     return;
   }
   const Instant expires = idle_ > Duration::zero() ? loop_.now() + idle_ : kNever;
@@ -77,7 +76,7 @@ void KeptConnections::drop(Entry& entry) {
   if (place == list.end()) {
     return;
   }
-  loop_.retire((*place)->release());
+  (*place)->release().reset();
   loop_.retire(std::move(*place));
   list.erase(place);
   --size_;

@@ -67,6 +67,9 @@ void OriginRequest::dial() {
                          settings.config->http,
                          site_key()},
       [this](OriginDial::Outcome outcome) {
+        if (finished_) {
+          return;  // in the same turn; the connection is closed
+        }
         context_.loop.retire(std::move(dial_));
         if (auto* connection = std::get_if<std::unique_ptr<SiteConnection>>(&outcome)) {
           use_site(std::move(*connection));
@@ -92,7 +95,7 @@ std::unique_ptr<SiteConnection> OriginRequest::release_site() {
 
 void OriginRequest::drop_site() {
   if (site_ != nullptr) {
-    context_.loop.retire(release_site());
+    release_site().reset();  // now, not at the turn's end: the figures may be gone by then
     give_credit(std::exchange(uncredited_, 0));  // what the socket did not take goes nowhere
   }
 }

@@ -1,5 +1,6 @@
 // One open connection to a site and where it leads, counted when it ends. A file of its own because
-// dials make it, exchanges use it and kept_connections hold it.
+// dials make it, exchanges use it and kept_connections hold it. Destroyed at once, never retired:
+// the figures do not outlive the loop.
 #pragma once
 
 #include <memory>
