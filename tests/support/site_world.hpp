@@ -14,6 +14,7 @@ namespace scpool {
 // The browser's side of one stream: keeps all it is told.
 struct TunnelClient final : TunnelStreamListener {
   explicit TunnelClient(TunnelLink& its_link) : link(&its_link) {}
+  virtual ~TunnelClient() = default;
 
   void on_head(Fields head) override { heads.push_back(std::move(head)); }
   void on_body(ByteView bytes) override {

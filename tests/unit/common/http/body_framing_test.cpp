@@ -37,7 +37,7 @@ Outcome read_in_pieces(BodyPlan plan, std::string_view text, std::size_t piece) 
 
 Outcome read_chunked(std::string_view text) {
   const BodyPlan plan{BodyKind::Chunked, 0};
-  const Outcome whole = read_in_pieces(plan, text, text.size());
+  Outcome whole = read_in_pieces(plan, text, text.size());
   for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{7}}) {
     CHECK(read_in_pieces(plan, text, piece) == whole);
   }

@@ -18,7 +18,7 @@ bool refused(const Fields& list) {
   return std::holds_alternative<HeadProblem>(from_h2_request(list));
 }
 
-Fields get_with(Fields extra) {
+Fields get_with(const Fields& extra) {
   Fields list = {
       {":method", "GET"}, {":scheme", "http"}, {":authority", "a.test:80"}, {":path", "/"}};
   for (const Field& field : extra) {

@@ -7,7 +7,7 @@ using namespace scpool::worker;
 
 namespace {
 
-TunnelRequest request(Fields extra = {}) {
+TunnelRequest request(const Fields& extra = {}) {
   Fields list = {
       {":method", "POST"}, {":scheme", "http"}, {":authority", "a.test:80"}, {":path", "/x"}};
   for (const Field& field : extra) {
