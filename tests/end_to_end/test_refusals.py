@@ -138,19 +138,15 @@ def test_an_unusable_log_directory(own_pool):
     check_refused_start(own_pool, "log")
 
 
-def test_a_pool_with_a_wrong_key_says_so_and_keeps_trying_slowly(pool, tmp_path):
-    """A server of one's own and a key it does not know: the slots end in `failed`, with the cause."""
+def test_a_pool_with_a_wrong_key_ends_and_says_so(pool, tmp_path):
+    """A server of one's own and a key it does not know."""
     (tmp_path / "key").write_text("wrong")
     (tmp_path / "key").chmod(0o600)
     mine = Pool(tmp_path / "remote", name="remote", mode=(), config=(
         f'[pool]\nsize = 2\n[account]\nuser = "local"\naccess_key_file = "{tmp_path}/key"\n'
         f'rest_url = "{pool.local["rest_url"]}"\nca_file = "{pool.local["ca_file"]}"\n'))
     try:
-        mine.start(ready=False)
-        wait_for(lambda: "credentials" in mine.verb("status", "--json").stdout, "the cause is shown")
-        assert mine.verb("wait", "--timeout", "1s").returncode in (4, 5)
-        assert mine.stop("--now") == 0
-        assert mine.pids() == []
+        check_refused_start(mine, "access key", "local")
     finally:
         mine.destroy()
 
