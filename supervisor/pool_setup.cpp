@@ -157,11 +157,11 @@ Result<RestAccount> account_of(const PoolConfig& config, const PoolDirectories& 
   if (!account.access_key.empty()) {
     return account;
   }
-  std::string path = config.account.access_key_file;
-  if (path.find('/') == std::string::npos && !directories.credentials.empty()) {
-    path = directories.credentials + "/" + path;  // the name of a systemd credential
-  }
-  auto key = read_secret_file(path);
+  const std::string& file = config.account.access_key_file;
+  const bool is_credential =
+      file.find('/') == std::string::npos && !directories.credentials.empty();
+  auto key =
+      is_credential ? read_credential(directories.credentials, file) : read_secret_file(file);
   if (!key) {
     return key.error().within("account.access_key_file");
   }

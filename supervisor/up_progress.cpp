@@ -14,7 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kTickPeriod = 120ms;
-constexpr Duration kStopExtension = 60s;
+// Asked for again and again while the pool starts or drains; a supervisor that hangs stops asking.
+constexpr Duration kExtension = 60s;
+constexpr Duration kExtensionPeriod = 10s;
 
 }  // namespace
 
@@ -129,10 +131,15 @@ void UpSession::keep_alive() {
 
 void UpSession::tick() {
   screen_.tick();
-  if (going_down_ && notify_.listened_to()) {
-    notify_.extend_timeout(kStopExtension);
+  if ((going_down_ || !told_ready_) && loop_.now() >= extend_at_) {
+    ask_for_time();
   }
   ticker_.start(kTickPeriod, [this] { tick(); });
+}
+
+void UpSession::ask_for_time() {
+  extend_at_ = loop_.now() + kExtensionPeriod;
+  notify_.extend_timeout(kExtension);
 }
 
 void UpSession::stop_by_signal() {
@@ -175,6 +182,7 @@ void UpSession::note_going_down() {
   went_down_ = loop_.now();
   deadline_.cancel();
   notify_.stopping();
+  ask_for_time();
 }
 
 // Every worker is gone; the server it registered with goes last.

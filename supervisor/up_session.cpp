@@ -242,7 +242,19 @@ void UpSession::start_pool(const RestAccount& account) {
   supervisor_->start();
 }
 
-Result<Supervisor::LaunchConfig> UpSession::read_config_again() const {
+// The service manager is told, so that `systemctl reload` and `systemctl status` know of it too
+// when it was `sc-pool reload` or a signal that asked.
+Result<Supervisor::LaunchConfig> UpSession::read_config_again() {
+  if (!told_ready_ || going_down_) {
+    return load_config_again();
+  }
+  notify_.reloading(loop_.now());
+  auto read = load_config_again();
+  notify_.ready();
+  return read;
+}
+
+Result<Supervisor::LaunchConfig> UpSession::load_config_again() const {
   auto loaded = load_pool_config(invocation_);
   if (const auto* problems = std::get_if<std::vector<Error>>(&loaded)) {
     std::string sentence;

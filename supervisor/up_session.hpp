@@ -44,13 +44,15 @@ class UpSession {
   void note_grid(const LocalGridAddresses& addresses);
   void check_account();
   void start_pool(const RestAccount& account);
-  Result<Supervisor::LaunchConfig> read_config_again() const;
+  Result<Supervisor::LaunchConfig> read_config_again();
+  Result<Supervisor::LaunchConfig> load_config_again() const;
 
   void note_change();
   void note_ready();
   void tell_service(const PoolSnapshot& snapshot);
   void keep_alive();
   void tick();
+  void ask_for_time();  // the service manager, to start or to drain
 
   void stop_by_signal();
   void give_up(ExitCode code, const std::string& sentence);
@@ -72,6 +74,7 @@ class UpSession {
   bool going_down_ = false;
   Instant began_{};
   Instant went_down_{};
+  Instant extend_at_{};  // when to ask for more time again
 
   std::optional<PoolLock> lock_;
   std::optional<Log> log_;

@@ -21,6 +21,31 @@ Result<void> make_one(const std::string& path) {
   return Error::from_errno(errno, "cannot make the directory " + path);
 }
 
+// Denied: the mode has one of the `refused` bits.
+Result<Secret> read_secret(const std::string& path, mode_t refused) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return Error::from_errno(errno, path);
+  }
+  struct stat facts {};
+  fstat(descriptor, &facts);
+  std::array<char, kMaxSecret> buffer{};
+  const ssize_t count = read(descriptor, buffer.data(), buffer.size());
+  close(descriptor);
+  if ((facts.st_mode & refused) != 0) {
+    return Error(ErrorKind::Denied,
+                 path + ": others may read this secret; run: chmod 600 " + shell_quoted(path));
+  }
+  std::string_view text(buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
+    text.remove_suffix(1);
+  }
+  if (text.empty()) {
+    return Error(ErrorKind::Invalid, path + ": empty");
+  }
+  return Secret(std::string(text));
+}
+
 }  // namespace
 
 Result<void> make_private_directory(const std::string& path) {
@@ -58,27 +83,11 @@ Result<void> make_private_directory(const std::string& path) {
 }
 
 Result<Secret> read_secret_file(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return Error::from_errno(errno, path);
-  }
-  struct stat facts {};
-  fstat(descriptor, &facts);
-  std::array<char, kMaxSecret> buffer{};
-  const ssize_t count = read(descriptor, buffer.data(), buffer.size());
-  close(descriptor);
-  if ((facts.st_mode & (S_IRGRP | S_IROTH | S_IWGRP | S_IWOTH)) != 0) {
-    return Error(ErrorKind::Denied,
-                 path + ": others may read this secret; run: chmod 600 " + shell_quoted(path));
-  }
-  std::string_view text(buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
-    text.remove_suffix(1);
-  }
-  if (text.empty()) {
-    return Error(ErrorKind::Invalid, path + ": empty");
-  }
-  return Secret(std::string(text));
+  return read_secret(path, S_IRGRP | S_IROTH | S_IWGRP | S_IWOTH);
+}
+
+Result<Secret> read_credential(const std::string& directory, const std::string& name) {
+  return read_secret(directory + "/" + name, S_IROTH | S_IWOTH);
 }
 
 bool file_exists(const std::string& path) {

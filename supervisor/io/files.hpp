@@ -15,6 +15,9 @@ namespace scpool::supervisor {
 Result<void> make_private_directory(const std::string& path);
 // Denied: group or others may read it. Trailing line ends are cut.
 Result<Secret> read_secret_file(const std::string& path);
+// Of systemd's LoadCredential=. Who may read it is the service manager's care: it grants access by
+// an ACL, whose mask looks like a group's right in the mode.
+Result<Secret> read_credential(const std::string& directory, const std::string& name);
 bool file_exists(const std::string& path);
 // Removes an empty directory; anything else stays.
 void remove_empty_directory(const std::string& path);

@@ -233,12 +233,23 @@ def test_the_service_manager_is_told(stub_pool, tmp_path):
     manager.settimeout(PATIENCE)
     pool.environment["NOTIFY_SOCKET"] = str(tmp_path / "notify")
     pool.start(ready=False)
-    told = []
-    while "READY=1" not in told:
-        told.append(manager.recv(4096).decode())
+
+    def hear_until(wanted):
+        heard = []
+        while not heard or not wanted(heard[-1]):
+            heard.append(manager.recv(4096).decode())
+        return heard
+
+    def asks_for_time(message):
+        return message.startswith("EXTEND_TIMEOUT_USEC=")
+    told = hear_until(lambda message: message == "READY=1")
+    assert any(map(asks_for_time, told))
+    assert pool.verb("reload").returncode == 0
+    hear_until(lambda message: message.startswith("RELOADING=1\nMONOTONIC_USEC="))
+    told += hear_until(lambda message: message == "READY=1")
     pool.process.send_signal(signal.SIGTERM)
-    while "STOPPING=1" not in told:
-        told.append(manager.recv(4096).decode())
+    told += hear_until(lambda message: message == "STOPPING=1")
+    hear_until(asks_for_time)
     assert pool.process.wait(PATIENCE) == 0
     manager.close()
     assert any(line.startswith("STATUS=") and "workers ready" in line for line in told)

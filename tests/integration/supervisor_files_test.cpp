@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "supervisor/io/files.hpp"
 #include "supervisor/io/log_keeper.hpp"
 #include "supervisor/io/log_tail.hpp"
 #include "supervisor/io/pool_lock.hpp"
@@ -123,6 +124,21 @@ TEST_CASE("a record that cannot be written says where and keeps the old one") {
   const auto saved = nowhere.save(example());
   REQUIRE_FALSE(saved.ok());
   CHECK(saved.error().sentence().find("missing/state.json") != std::string::npos);
+}
+
+TEST_CASE("a secret others may read is refused; a credential's ACL is no such thing") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("key");
+  std::ofstream(path) << "topsecret\r\n";
+  REQUIRE(chmod(path.c_str(), 0600) == 0);
+  CHECK(read_secret_file(path).value().reveal() == "topsecret");
+  REQUIRE(chmod(path.c_str(), 0440) == 0);
+  CHECK(read_secret_file(path).error().sentence().find("chmod 600") != std::string::npos);
+  const std::string folder = path.substr(0, path.rfind('/'));
+  CHECK(read_credential(folder, "key").value().reveal() == "topsecret");
+  REQUIRE(chmod(path.c_str(), 0444) == 0);
+  CHECK_FALSE(read_credential(folder, "key").ok());
+  CHECK(read_credential(folder, "none").error().sentence().find("none") != std::string::npos);
 }
 
 TEST_CASE("the pool's lock has one holder, names it, and goes with it") {
