@@ -14,8 +14,13 @@ namespace {
 
 constexpr std::size_t kMaxSecret = 4096;
 
-Result<void> make_one(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) {
+// Of directories above the pool's own: root's are those of pools of other users, too.
+mode_t parent_mode() {
+  return getuid() == 0 ? 0755 : 0700;
+}
+
+Result<void> make_one(const std::string& path, mode_t mode) {
+  if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) {
     return {};
   }
   return Error::from_errno(errno, "cannot make the directory " + path);
@@ -54,11 +59,11 @@ Result<void> make_private_directory(const std::string& path) {
     if (file_exists(parent)) {
       continue;
     }
-    if (auto made = make_one(parent); !made) {
+    if (auto made = make_one(parent, parent_mode()); !made) {
       return made;
     }
   }
-  if (auto made = make_one(path); !made) {
+  if (auto made = make_one(path, 0700); !made) {
     return made;
   }
   struct stat facts {};

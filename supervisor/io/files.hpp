@@ -10,8 +10,8 @@
 
 namespace scpool::supervisor {
 
-// With its parents, mode 0700; an existing one keeps its mode. The error names the directory and,
-// when it cannot be written to, says so.
+// Mode 0700, with its parents (root's: 0755); an existing one keeps its mode. The error names the
+// directory and, when it cannot be written to, says so.
 Result<void> make_private_directory(const std::string& path);
 // Denied: group or others may read it. Trailing line ends are cut.
 Result<Secret> read_secret_file(const std::string& path);
