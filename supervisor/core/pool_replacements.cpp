@@ -12,7 +12,8 @@ namespace {
 constexpr Duration kFirstProbe = 20ms;
 constexpr Duration kSlowestStartProbe = 1s;
 // Between two lists asked for because a worker waits for the server's word.
-constexpr Duration kListGap = 500ms;
+constexpr Duration kFirstListGap = 50ms;
+constexpr Duration kSlowestListGap = 2s;
 
 // The next instant of the pool's common rhythm, so that one wake-up serves all probes.
 Instant next_beat(Instant now, Duration period) {
@@ -218,10 +219,16 @@ void PoolState::list_tunnels() {
     rest_failed("no answer to the list of tunnels");
     changed_ = true;
   }
-  const bool one_waits = std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
+  // Only the server's word is missing: asked often at first, the longer it takes the more seldom.
+  const auto one = std::find_if(members_.begin(), members_.end(), [&](const Member& member) {
     return member.state == WorkerState::Starting && member.health.local_ready() && !rest_stale_;
   });
-  const Instant next = one_waits ? std::min(list_at_, listed_at_ + kListGap) : list_at_;
+  const bool one_waits = one != members_.end();
+  Instant next = list_at_;
+  if (one_waits) {
+    const Duration gap = (now_ - one->started_at) / 4;
+    next = std::min(next, listed_at_ + std::clamp(gap, kFirstListGap, kSlowestListGap));
+  }
   if (!due(next)) {
     return;
   }
