@@ -19,7 +19,9 @@ RetryRefusal refusal_of(const FailedAttempt& attempt) {
   if (attempt.response_started) {
     return RetryRefusal::Started;
   }
-  if (attempt.point == FailurePoint::Lost) {
+  // A CONNECT carries nothing of the client before its 2xx, so it may be tried again as if it had
+  // never been sent.
+  if (attempt.point == FailurePoint::Lost && attempt.method != "CONNECT") {
     if (!is_idempotent(attempt.method)) {
       return RetryRefusal::NotIdempotent;
     }
@@ -97,8 +99,9 @@ RetryVerdict RetryPolicy::decide(const TunnelId& tunnel,
     return {RetryDecision::GiveUp, RetryRefusal::Budget};
   }
   ++budget.at(now).retries;
-  return {attempt.retries_done == 0 ? RetryDecision::SameTunnel : RetryDecision::PoolMate,
-          RetryRefusal::None};
+  // A connection that was lost rarely goes alone: when its worker died, its sisters are about to.
+  const bool stay = attempt.retries_done == 0 && attempt.point != FailurePoint::Lost;
+  return {stay ? RetryDecision::SameTunnel : RetryDecision::PoolMate, RetryRefusal::None};
 }
 
 void RetryPolicy::tunnel_ended(const TunnelId& tunnel) {

@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 
-from clients import basic, connect, get, receive_head
+from clients import basic, connect, get, open_connect, receive_head
 from origin_site import content
 from pool import PATIENCE, SANITIZED, wait_for
 
@@ -130,6 +130,10 @@ def test_a_killed_worker_costs_no_new_request(own_pool, site):
              not pathlib.Path(f"/proc/{victim['pid']}/cmdline").read_bytes(), "the victim is dead")
     answers = [get(address, f"{site.url}/bytes/1024", credential) for credential in credentials * 5]
     assert [(status, body == BODY) for status, _, body in answers] == [(200, True)] * len(answers)
+    for credential in credentials:
+        connection, status, _, _ = open_connect(address, site.authority, credential)
+        connection.close()
+        assert status == 200
 
     def is_back():
         workers = own_pool.workers()

@@ -34,19 +34,29 @@ TEST_CASE("what was never processed is retried with any method: same tunnel, the
   }
 }
 
-TEST_CASE("what may have been processed is retried once, if idempotent") {
+TEST_CASE("what may have been processed is retried once, at a mate, if idempotent") {
   RetryPolicy policy;
   for (const std::string_view method : {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}) {
     RetryPolicy fresh;
     CHECK(fresh.decide(kTunnel, attempt(method, FailurePoint::Lost), kStart).decision ==
-          RetryDecision::SameTunnel);
+          RetryDecision::PoolMate);
     CHECK(fresh.decide(kTunnel, attempt(method, FailurePoint::Lost, 1), kStart).refusal ==
           RetryRefusal::TooMany);
   }
-  for (const std::string_view method : {"POST", "PATCH", "CONNECT", "get"}) {
+  for (const std::string_view method : {"POST", "PATCH", "get"}) {
     CHECK(policy.decide(kTunnel, attempt(method, FailurePoint::Lost), kStart).refusal ==
           RetryRefusal::NotIdempotent);
   }
+}
+
+TEST_CASE("a CONNECT that has no answer yet is retried like one that was never sent") {
+  RetryPolicy policy;
+  CHECK(policy.decide(kTunnel, attempt("CONNECT", FailurePoint::Lost), kStart).decision ==
+        RetryDecision::PoolMate);
+  CHECK(policy.decide(kTunnel, attempt("CONNECT", FailurePoint::Lost, 1), kStart).decision ==
+        RetryDecision::PoolMate);
+  CHECK(policy.decide(kTunnel, attempt("CONNECT", FailurePoint::Lost, 2), kStart).refusal ==
+        RetryRefusal::TooMany);
 }
 
 TEST_CASE("nothing is retried once the response started or the body is gone") {
