@@ -110,9 +110,9 @@ Result<void> Server::listen() {
   HttpServerSettings settings;
   settings.server_name = "sc-server/" SCPOOL_VERSION;
   settings.max_connections = kMaxRestConnections;
-  http_ =
-      std::make_unique<HttpServer>(loop_, settings, [this](HttpRequest request, HttpReply reply) {
-        on_request(std::move(request), std::move(reply));
+  http_ = std::make_unique<HttpServer>(
+      loop_, settings, [this](const HttpRequest& request, HttpReply reply) {
+        on_request(request, std::move(reply));
       });
   const Result<Endpoint> bound = http_->listen_tcp(at.value(), &*tls_);
   if (!bound) {
@@ -158,7 +158,7 @@ Result<void> Server::listen_ingress() {
   return {};
 }
 
-void Server::on_request(HttpRequest request, HttpReply reply) {
+void Server::on_request(const HttpRequest& request, HttpReply reply) {
   if (request.path.starts_with("/tunnel/v1/")) {
     endpoint_->handle(request, std::move(reply));
     return;
@@ -173,7 +173,7 @@ void Server::on_request(HttpRequest request, HttpReply reply) {
   }
   std::string account;
   if (auto refused = rest_->refusal(request, account)) {
-    reply.send(std::move(*refused));
+    reply.send(*refused);
     return;
   }
   HttpResponse page;
@@ -181,7 +181,7 @@ void Server::on_request(HttpRequest request, HttpReply reply) {
   page.fields.add("Cache-Control", "no-store");
   page.fields.add("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
   page.body = tunnels_page(*parts_, account);
-  reply.send(std::move(page));
+  reply.send(page);
 }
 
 void Server::on_admin_request(const HttpRequest& request, HttpReply reply) {

@@ -42,7 +42,7 @@ class Server {
   Result<void> open_state();
   Result<void> listen();
   Result<void> listen_ingress();
-  void on_request(HttpRequest request, HttpReply reply);
+  void on_request(const HttpRequest& request, HttpReply reply);
   void on_admin_request(const HttpRequest& request, HttpReply reply);
   void watch_end();
   void watch_lag();

@@ -107,7 +107,7 @@ bool add_alternative_name(GENERAL_NAMES* names, const std::string& name) {
   if (sk_GENERAL_NAME_push(names, entry.get()) == 0) {
     return false;
   }
-  entry.release();
+  static_cast<void>(entry.release());
   return true;
 }
 

@@ -69,7 +69,7 @@ std::optional<TunnelId> IngressJob::mate() {
   if (!id_) {
     return std::nullopt;
   }
-  const std::optional<TunnelId> mate = ledger_.jobs().mate_of(*id_, ledger_.moment());
+  std::optional<TunnelId> mate = ledger_.jobs().mate_of(*id_, ledger_.moment());
   ledger_.settle();
   return mate;
 }

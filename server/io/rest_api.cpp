@@ -55,6 +55,23 @@ struct DeleteWish {
   DeleteWait wait = DeleteWait::ForJobs;
 };
 
+// What the body says comes before the query; false when it is no object.
+bool read_delete_body(const std::string& text, DeleteWish& wish, std::optional<std::string>& wait) {
+  const json body = json::parse(text, nullptr, false);
+  if (!body.is_object()) {
+    return false;
+  }
+  if (const auto reason = body.find("reason"); reason != body.end() && reason->is_string()) {
+    wish.reason = reason->get<std::string>();
+  }
+  for (const char* name : {"wait", "wait_for_jobs"}) {
+    if (const auto given = body.find(name); given != body.end() && !given->is_null()) {
+      wait = given->is_string() ? given->get<std::string>() : given->dump();
+    }
+  }
+  return true;
+}
+
 std::optional<DeleteWish> read_delete(const HttpRequest& request) {
   DeleteWish wish;
   wish.reason = request.parameter("reason").value_or("");
@@ -62,19 +79,8 @@ std::optional<DeleteWish> read_delete(const HttpRequest& request) {
   if (!wait) {
     wait = request.parameter("wait_for_jobs");
   }
-  if (!request.body.empty()) {
-    const json body = json::parse(request.body, nullptr, false);
-    if (!body.is_object()) {
-      return std::nullopt;
-    }
-    if (const auto reason = body.find("reason"); reason != body.end() && reason->is_string()) {
-      wish.reason = reason->get<std::string>();
-    }
-    for (const char* name : {"wait", "wait_for_jobs"}) {
-      if (const auto given = body.find(name); given != body.end() && !given->is_null()) {
-        wait = given->is_string() ? given->get<std::string>() : given->dump();
-      }
-    }
+  if (!request.body.empty() && !read_delete_body(request.body, wish, wait)) {
+    return std::nullopt;
   }
   if (wait) {
     const std::optional<bool> on = read_switch(wait);

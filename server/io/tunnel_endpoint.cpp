@@ -55,7 +55,7 @@ void TunnelEndpoint::handle(const HttpRequest& request, HttpReply reply) {
   }
   // After anything but a 101 the connection ends (notes section 1).
   response.fields.add("Connection", "close");
-  reply.send(std::move(response));
+  reply.send(response);
 }
 
 std::optional<TunnelEndpoint::Refusal> TunnelEndpoint::refusal_of(const HttpRequest& request,

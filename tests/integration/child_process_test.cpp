@@ -187,7 +187,7 @@ TEST_CASE("an end is told as it was") {
 TEST_CASE("what cannot be started says why, and leaves no child") {
   EventLoop loop;
   const TemporaryDirectory directory;
-  const auto start = [&](SpawnPlan plan) {
+  const auto start = [&](const SpawnPlan& plan) {
     const auto child = ChildProcess::spawn(loop, plan, [](ProcessExit) { FAIL("never started"); });
     REQUIRE_FALSE(child.ok());
     return child.error();

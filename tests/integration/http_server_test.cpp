@@ -120,8 +120,9 @@ TEST_CASE("what is not strictly right is refused and never reaches the handler")
       {"GET / HTTP/1.1\r\n" + host + "A: " + std::string(limits::kMaxHead, 'x') + "\r\n\r\n", 431},
       {std::string("\x16\x03\x01\x02", 4) + "\r\n\r\n", 400},
   };
-  for (const auto& [bytes, status] : cases) {
-    CAPTURE(bytes.substr(0, 120));
+  for (const auto& each : cases) {
+    const auto& [bytes, status] = each;
+    INFO(each.first.substr(0, 120));
     const std::string answer = bench.say(bytes);
     CHECK(status_of(answer) == status);
     CHECK(answer.find("\r\nConnection: close\r\n") != std::string::npos);

@@ -179,8 +179,9 @@ TEST_CASE("what is not strictly right is refused, never forwarded") {
       {"GET http://s.test/ HTTP/1.1\r\n" + host + "A: " + std::string(70'000, 'a') + "\r\n\r\n",
        "431"},
   };
-  for (const auto& [text, status] : cases) {
-    CAPTURE(text.substr(0, 120));
+  for (const auto& each : cases) {
+    const auto& [text, status] = each;
+    INFO(each.first.substr(0, 120));
     CHECK(i.ask_once(text).starts_with("HTTP/1.1 " + status + " "));
   }
   CHECK(contains(i.ask_once("OPTIONS * HTTP/1.1\r\n" + host + "\r\n"), "200 OK"));

@@ -122,7 +122,7 @@ struct RunningServer {
   std::string read_config_text() const { return read_file(wish.directory + "/server.json"); }
   std::string read_secret(const std::string& path) const {
     std::string text = read_file(path);
-    text.resize(text.find_last_not_of("\n") + 1);
+    text.resize(text.find_last_not_of('\n') + 1);
     return text;
   }
   static std::string read_file(const std::string& path) {

@@ -128,7 +128,7 @@ struct TunnelEnd final : TunnelLinkListener {
     }
     requests.push_back(stream);
     if (at_request) {
-      at_request(stream, std::move(head));
+      at_request(stream, head);
     }
   }
   void on_control(const ControlMessage& message) override { controls.push_back(message); }
