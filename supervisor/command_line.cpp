@@ -96,6 +96,22 @@ SettingSpec follow_flag() {
   return flag("follow", 'f', SettingType::Bool, "Go on as more comes, until Ctrl-C.");
 }
 
+std::vector<SettingSpec> doctor_flags() {
+  return {
+      flag("local", '\0', SettingType::Bool, "The pool of up --local, also when it is not up."),
+      flag("config",
+           'c',
+           SettingType::Text,
+           "Configuration file (TOML); that of the running supervisor if not given."),
+      with_default(flag("timeout",
+                        '\0',
+                        SettingType::Duration,
+                        "Longest wait for one answer of server or worker."),
+                   "10s"),
+      json_flag(),
+  };
+}
+
 std::vector<Verb> running_verbs() {
   return {
       with_pool_settings(verb("up", "", "Start a pool and keep it serving.", run_up, up_flags())),
@@ -170,6 +186,11 @@ std::vector<Verb> looking_verbs() {
             with_default(
                 flag("lines", 'n', SettingType::Count, "How many lines of each to begin with."),
                 "20")}),
+      with_pool_settings(verb("doctor",
+                              "",
+                              "Check everything the pool depends on, and name the mend.",
+                              run_doctor,
+                              doctor_flags())),
       with_pool_settings(verb("config",
                               "check|show",
                               "Check a configuration, or show what is in effect.",

@@ -31,24 +31,21 @@ std::string default_config_file(const std::string& pool) {
   return file_exists(path) ? path : std::string{};
 }
 
-std::variant<Settings, std::vector<Error>> load_settings(const Invocation& invocation,
-                                                         const std::string& file,
-                                                         PoolMode mode) {
+std::variant<Settings, std::vector<Error>> load_settings(const ConfigQuestion& question,
+                                                         const std::string& file) {
   SettingSources sources;
-  sources.flags = invocation.pool_flags;
+  sources.flags = question.pool_flags;
   sources.file = file;
   sources.environment = environment_variable;
-  const std::string pool = invocation.settings.text("pool");
-  const std::string socket = invocation.settings.text("socket");
-  if (!pool.empty()) {
-    sources.flags.emplace_back("pool.name", pool);
+  if (!question.pool.empty()) {
+    sources.flags.emplace_back("pool.name", question.pool);
   }
-  if (!socket.empty()) {
-    sources.flags.emplace_back("control.socket", socket);
+  if (!question.socket.empty()) {
+    sources.flags.emplace_back("control.socket", question.socket);
   }
   auto loaded = Settings::load(pool_setting_table(), sources);
   const auto* settings = std::get_if<Settings>(&loaded);
-  if (settings != nullptr && mode == PoolMode::Local && !settings->given("pool.name")) {
+  if (settings != nullptr && question.mode == PoolMode::Local && !settings->given("pool.name")) {
     sources.flags.emplace_back("pool.name", kLocalName);
     return Settings::load(pool_setting_table(), sources);
   }
@@ -76,15 +73,28 @@ std::string without_slash(std::string url) {
 
 }  // namespace
 
+ConfigQuestion config_question(const Invocation& invocation) {
+  ConfigQuestion question;
+  question.mode = invocation.settings.is_on("local") ? PoolMode::Local : PoolMode::Cloud;
+  question.file = invocation.settings.text("config");
+  question.pool = invocation.settings.text("pool");
+  question.socket = invocation.settings.text("socket");
+  question.pool_flags = invocation.pool_flags;
+  return question;
+}
+
 std::variant<LoadedConfig, std::vector<Error>> load_pool_config(const Invocation& invocation) {
+  return load_pool_config(config_question(invocation));
+}
+
+std::variant<LoadedConfig, std::vector<Error>> load_pool_config(const ConfigQuestion& question) {
   LoadedConfig loaded;
-  loaded.mode = invocation.settings.is_on("local") ? PoolMode::Local : PoolMode::Cloud;
-  loaded.file = invocation.settings.text("config");
+  loaded.mode = question.mode;
+  loaded.file = question.file;
   if (loaded.file.empty() && loaded.mode == PoolMode::Cloud) {
-    const std::string pool = invocation.settings.text("pool");
-    loaded.file = default_config_file(pool.empty() ? "pool" : pool);
+    loaded.file = default_config_file(question.pool.empty() ? "pool" : question.pool);
   }
-  auto settings = load_settings(invocation, loaded.file, loaded.mode);
+  auto settings = load_settings(question, loaded.file);
   if (auto* problems = std::get_if<std::vector<Error>>(&settings)) {
     return std::move(*problems);
   }
@@ -143,7 +153,7 @@ Result<void> make_directories(const PoolDirectories& directories, const std::str
   return {};
 }
 
-Result<RestAccount> account_of(const PoolConfig& config, const PoolDirectories& directories) {
+RestAccount keyless_account(const PoolConfig& config) {
   RestAccount account;
   account.user = config.account.user;
   account.url = without_slash(config.account.rest_url);
@@ -153,6 +163,11 @@ Result<RestAccount> account_of(const PoolConfig& config, const PoolDirectories& 
   if (!config.account.ca_file.empty()) {
     account.ca_files.push_back(config.account.ca_file);
   }
+  return account;
+}
+
+Result<RestAccount> account_of(const PoolConfig& config, const PoolDirectories& directories) {
+  RestAccount account = keyless_account(config);
   account.access_key = config.account.access_key;
   if (!account.access_key.empty()) {
     return account;

@@ -294,6 +294,7 @@ StatusReport Supervisor::report() const {
   report.log_directory = setup_.directories.logs;
   report.log_file = setup_.log_file;
   report.control_socket = setup_.control_socket;
+  report.config_file = setup_.config_file;
   report.api_address = setup_.api_address;
   report.snapshot = controller_.snapshot(report.now);
   report.local = setup_.local;

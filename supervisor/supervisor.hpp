@@ -41,6 +41,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
     std::string state_path;
     std::string log_file;
     std::string control_socket;
+    std::string config_file;  // absolute; empty: none
     std::string api_address;  // empty: none
     std::optional<LocalFacts> local;
     std::string configuration_text;

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "common/base/text.hpp"
@@ -22,6 +23,12 @@ std::string log_path(const PoolDirectories& directories, const PoolConfig& confi
 
 std::string socket_path(const PoolDirectories& directories, const PoolConfig& config) {
   return config.control.socket.empty() ? control_socket_path(directories) : config.control.socket;
+}
+
+// For those who ask from another directory; empty stays empty.
+std::string absolute_path(const std::string& path) {
+  std::error_code ignored;
+  return path.empty() ? path : std::filesystem::absolute(path, ignored).string();
 }
 
 }  // namespace
@@ -214,6 +221,7 @@ void UpSession::start_pool(const RestAccount& account) {
   setup.state_path = directories_.state + "/state.json";
   setup.log_file = log_path(directories_, loaded_.config);
   setup.control_socket = socket_path(directories_, loaded_.config);
+  setup.config_file = absolute_path(loaded_.file);
   setup.api_address = api_ == nullptr ? "" : api_->address();
   setup.local = local_;
   setup.configuration_text = loaded_.text;

@@ -21,6 +21,8 @@ ExitCode run_wait(const Invocation& invocation);
 ExitCode run_events(const Invocation& invocation);
 ExitCode run_logs(const Invocation& invocation);
 
+ExitCode run_doctor(const Invocation& invocation);
+
 ExitCode run_config(const Invocation& invocation);
 ExitCode run_version(const Invocation& invocation);
 ExitCode run_completion(const Invocation& invocation);

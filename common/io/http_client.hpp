@@ -1,10 +1,11 @@
 // HTTP calls on the loop (libcurl's multi interface): REST over verified TLS, probes over TCP and
-// Unix sockets. Not for proxied traffic. A call's answer comes exactly once, unless its ticket goes
-// before.
+// Unix sockets. Not for the traffic of tests. A call's answer comes exactly once, unless its ticket
+// goes before.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct HttpCall {
   std::string method = "GET";
   std::string url;
   std::string unix_socket;  // connect here; the URL's host is then a name only
+  std::string proxy;        // URL of an HTTP proxy for a plain http URL; empty: none, whatever the
+                            // environment says. Proxy-Authorization is one of `fields`.
   Fields fields;
   std::string body;
   std::string user;  // Basic authentication when not empty
@@ -27,12 +30,14 @@ struct HttpCall {
   std::vector<std::string> ca_files;  // added to the system's roots
   Duration timeout = std::chrono::seconds{10};
   std::size_t max_body = 1024 * 1024;
+  bool wants_certificate_end = false;
 };
 
 struct HttpAnswer {
   int status = 0;
   Fields fields;
   std::string body;
+  std::optional<WallTime> certificate_end;  // of the server's, when it was asked for
 };
 
 class HttpClient {

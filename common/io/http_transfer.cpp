@@ -79,7 +79,9 @@ bool HttpTransfer::prepare(TlsRoots& roots) {
   set(easy_, CURLOPT_QUICK_EXIT, 1L);  // a cancelled call does not wait for its name to resolve
   set(easy_, CURLOPT_TIMEOUT_MS, milliseconds);
   set(easy_, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
-  set(easy_, CURLOPT_PROXY, "");  // whatever the environment says
+  set(easy_, CURLOPT_PROXY, call_.proxy.c_str());  // whatever the environment says
+  set(easy_, CURLOPT_NOPROXY, "");
+  set(easy_, CURLOPT_CERTINFO, call_.wants_certificate_end ? 1L : 0L);
   set(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
   set(easy_, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -180,11 +182,30 @@ std::size_t HttpTransfer::on_body(char* bytes,
   return count;
 }
 
+// "Expire date:Nov 20 07:00:00 2026 GMT" of the first certificate, which is the server's own.
+std::optional<WallTime> HttpTransfer::certificate_end() const {
+  constexpr std::string_view kLabel = "Expire date:";
+  curl_certinfo* chain = nullptr;
+  if (curl_easy_getinfo(easy_, CURLINFO_CERTINFO, &chain) != CURLE_OK || chain == nullptr ||
+      chain->num_of_certs < 1) {
+    return std::nullopt;
+  }
+  for (const curl_slist* line = chain->certinfo[0]; line != nullptr; line = line->next) {
+    const std::string_view text = line->data;
+    if (text.starts_with(kLabel)) {
+      const auto seconds = curl_getdate(line->data + kLabel.size(), nullptr);
+      return seconds < 0 ? std::nullopt : std::optional(wall_time_from_unix(seconds));
+    }
+  }
+  return std::nullopt;
+}
+
 void HttpTransfer::finish(int curl_code) {
   if (curl_code != CURLE_OK) {
     failed_ = failure(curl_code);
     return;
   }
+  answer_.certificate_end = certificate_end();
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   answer_.status = static_cast<int>(status);

@@ -49,6 +49,7 @@ class HttpTransfer {
   void set_security();
   void take_field_line(std::string_view line);
   Error failure(int curl_code) const;
+  std::optional<WallTime> certificate_end() const;
 
   static std::size_t on_head(char* bytes, std::size_t one, std::size_t size, void* self) noexcept;
   static std::size_t on_body(char* bytes, std::size_t one, std::size_t size, void* self) noexcept;

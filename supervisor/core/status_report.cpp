@@ -192,6 +192,7 @@ std::string status_json(const StatusReport& report, Audience audience) {
   if (audience == Audience::Owner) {
     supervisor["log"] = report.log_file;
     supervisor["socket"] = report.control_socket;
+    supervisor["config_file"] = report.config_file.empty() ? Json() : Json(report.config_file);
     root["log_directory"] = report.log_directory;
     if (report.local.has_value()) {
       root["local"] = local_json(*report.local);

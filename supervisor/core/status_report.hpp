@@ -44,6 +44,7 @@ struct StatusReport {
   std::string log_directory;
   std::string log_file;  // the supervisor's
   std::string control_socket;
+  std::string config_file;  // absolute; empty: none
   std::string api_address;  // of the TCP API; empty: none
   PoolSnapshot snapshot;
   std::map<WorkerId, WorkerFacts> facts;

@@ -53,6 +53,22 @@ bool is_success(int status) {
 
 }  // namespace
 
+Result<std::vector<ListedTunnel>> listed_tunnels(const std::string& body,
+                                                 const std::string& tunnel_name,
+                                                 const std::string& instance) {
+  const auto tunnels = parse_tunnel_list(body);
+  if (!tunnels) {
+    return tunnels.error();
+  }
+  std::vector<ListedTunnel> listed;
+  for (const TunnelState& state : tunnels.value()) {
+    if (state.tunnel_identifier == tunnel_name) {
+      listed.push_back(to_listed(state, instance));
+    }
+  }
+  return listed;
+}
+
 TunnelDirectory::TunnelDirectory(HttpClient& client,
                                  RestAccount account,
                                  std::string tunnel_name,
@@ -91,18 +107,18 @@ void TunnelDirectory::take_list(const Result<HttpAnswer>& answer) {
     on_event_(RestFailed{error_sentence(answer.value().status, answer.value().body)});
     return;
   }
-  const auto tunnels = parse_tunnel_list(answer.value().body);
+  auto tunnels = listed_tunnels(answer.value().body, tunnel_name_, instance_);
   if (!tunnels) {
     on_event_(RestFailed{tunnels.error().sentence()});
     return;
   }
-  RestListed listed;
-  for (const TunnelState& state : tunnels.value()) {
-    if (state.tunnel_identifier == tunnel_name_) {
-      listed.tunnels.push_back(to_listed(state, instance_));
-    }
-  }
-  on_event_(std::move(listed));
+  on_event_(RestListed{std::move(tunnels).value()});
+}
+
+void TunnelDirectory::fetch_list(Duration timeout, HttpClient::OnAnswer on_answer) {
+  HttpCall call = call_for("/tunnels?full=1", timeout);
+  call.wants_certificate_end = true;
+  listing_ = client_.start(std::move(call), std::move(on_answer));
 }
 
 void TunnelDirectory::remove(const TunnelId& tunnel, Duration timeout) {

@@ -22,6 +22,11 @@ struct RestAccount {
   std::vector<std::string> ca_files;
 };
 
+// The tunnels of that name in the body of a full list.
+Result<std::vector<ListedTunnel>> listed_tunnels(const std::string& body,
+                                                 const std::string& tunnel_name,
+                                                 const std::string& instance);
+
 class TunnelDirectory {
  public:
   using OnEvent = std::function<void(PoolEvent)>;
@@ -44,6 +49,8 @@ class TunnelDirectory {
   // One call with the account's credentials, before anything is started: Denied for a wrong key,
   // Unreachable, TimedOut, or what the server said.
   void check_account(Duration timeout, std::function<void(Result<void>)> on_answer);
+  // The list as it came, with the certificate's end.
+  void fetch_list(Duration timeout, HttpClient::OnAnswer on_answer);
 
  private:
   HttpCall call_for(const std::string& path_and_query, Duration timeout) const;
