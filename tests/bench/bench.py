@@ -113,8 +113,8 @@ def wrk(target, connections, seconds, fresh=False):
     requests = int(re.search(r"(\d+) requests in", output).group(1))
     return {"value": float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1)),
             "cpu_us_per_request": cpu / requests * 1e6,
-            "p50_us": duration_of(re.search(r"50%\s+(\S+)", output).group(1)),
-            "p99_us": duration_of(re.search(r"99%\s+(\S+)", output).group(1))}
+            "p50_us": duration_of(re.search(r"(?m)^\s+50%\s+(\S+)", output).group(1)),
+            "p99_us": duration_of(re.search(r"(?m)^\s+99%\s+(\S+)", output).group(1))}
 
 
 def requests(connections, fresh=False):
