@@ -61,7 +61,6 @@ const std::map<std::string, std::string>& outside_exceptions() {
   static const std::map<std::string, std::string> exceptions = {
       {"common/base/random.cpp", "the one source of secrets asks the system (getrandom)"},
       {"common/http/field_rules.cpp", "Sec-WebSocket-Accept is a SHA-1 (RFC 6455)"},
-      {"common/http/websocket_rules.cpp", "Sec-WebSocket-Accept is a SHA-1 (RFC 6455)"},
       {"common/io/uv_handle.hpp", "the ownership of libuv handles, shared by sources of common/io"},
   };
   return exceptions;

@@ -86,12 +86,13 @@ def test_a_slow_reader_does_not_slow_its_neighbour(tmp_path, own_pool, site):
         slow.append((connection, thread))
     try:
         beside = sorted(fast_download() for _ in range(3))[1]
+        still_reading = sum(thread.is_alive() for _, thread in slow)
     finally:
         stop.set()
         for connection, thread in slow:
             thread.join()
             connection.close()
     print(f"alone {alone / 2**20:.0f} MiB/s, beside four slow readers {beside / 2**20:.0f} MiB/s")
-    # The digests are the test of correctness; a neighbour that blocked it would cost minutes (the
-    # slow ones need 12 days), so a wide margin tells blocked from busy without measuring the machine.
-    assert beside > alone / 4
+    # Whole digests beside readers that were still at it: a neighbour that waited for them would have
+    # waited for twelve days. The rates are shown, not judged.
+    assert still_reading == 4
