@@ -1,0 +1,50 @@
+"""Many idle tunnels on one server: memory per tunnel and the share of a core that keeping them costs
+(liveness, canaries, lists of streams). The tunnels come from one process of the worker's own code.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+from cases import Case
+from machine import cpu_seconds, memory
+from pool import BIN, wait_for
+
+CASE = Case("idle tunnels", "KiB per tunnel", "less", None)
+CONNECTIONS = 2
+
+
+def measure(directory, quick):
+    """{"sc-server": [figures]}; what a tunnel costs the server, nobody uses it."""
+    tunnels, seconds = (200, 10) if quick else (2000, 20)
+    state = directory / "idle-tunnels"
+    limits = ["--limits-max-tunnels", tunnels, "--limits-creates-per-minute", 1000000,
+              "--limits-handshakes-per-second", 1000000]
+    server = subprocess.Popen([str(word) for word in [
+        BIN / "sc-server", "run", "--embedded", state, "--listen", "127.0.0.1:0",
+        "--ingress", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "error", *limits]])
+    crowd = None
+    try:
+        wait_for(lambda: (state / "server.json").exists(), "an embedded server")
+        facts = json.loads((state / "server.json").read_text())
+        before = memory([server.pid])
+        started = time.monotonic()
+        crowd = subprocess.Popen([str(word) for word in [
+            BIN / "tunnel_crowd", facts["rest_url"], facts["user"], facts["access_key_file"],
+            facts["ca_file"], tunnels, CONNECTIONS]], stdout=subprocess.PIPE, text=True)
+        assert crowd.stdout.readline() == "ready\n", "the tunnels did not stand"
+        print(f"{tunnels} tunnels stand after {time.monotonic() - started:.0f} s", file=sys.stderr)
+        time.sleep(2)
+        after, cpu, began = memory([server.pid]), cpu_seconds([server.pid]), time.monotonic()
+        time.sleep(seconds)
+        core = (cpu_seconds([server.pid]) - cpu) / (time.monotonic() - began)
+        grown = {kind: (after[kind] - before[kind]) / tunnels / 1024 for kind in after}
+        return {"sc-server": [{"value": grown["private"], "pss_kib": grown["pss"],
+                               "core_percent": core * 100, "tunnels": tunnels,
+                               "connections": tunnels * CONNECTIONS}]}
+    finally:
+        for process in (crowd, server):
+            if process:
+                process.terminate()
+                process.wait()
