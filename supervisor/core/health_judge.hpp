@@ -50,11 +50,15 @@ struct PoolHealth {
   std::uint32_t unhealthy = 0;
   std::uint32_t doubtful = 0;    // unhealthy, or the last probe went unanswered
   std::uint32_t recovering = 0;  // slots that were emptied for silence and are not ready again
+  bool rest_stale = false;       // the REST API has not answered lately either
+  std::uint32_t silent = 0;      // whose last probe went unanswered
 
   // Everything is unhealthy at once: suspect the network, the server or the host.
-  // A worker whose last probe failed may be next, and does not speak against that.
+  // A worker whose last probe failed may be next, and does not speak against that. One worker alone
+  // proves that only when it answers, and the server does not.
   bool network_suspected() const {
-    return established >= 2 && unhealthy > 0 && doubtful == established;
+    return unhealthy > 0 && doubtful == established &&
+           (established >= 2 || (rest_stale && silent == 0));
   }
   // One more silent worker may be killed: a quarter of the pool at once, one at least.
   bool may_kill_silent(std::uint32_t size) const;

@@ -161,6 +161,7 @@ void PoolState::on(const ProbeFailed& event) {
 void PoolState::on(const RestListed& event) {
   if (rest_stale_) {
     announce({ReasonKind::RestAnswers, {}});
+    excuse_unready();
   }
   rest_stale_ = false;
   listed_at_ = now_;

@@ -97,12 +97,15 @@ std::uint32_t PoolState::serving_floor() const {
 
 PoolHealth PoolState::health() const {
   PoolHealth health;
+  health.rest_stale = rest_stale_;
   for (const Member& member : members_) {
     if (is_established(member)) {
       ++health.established;
       const bool unhealthy = member.state == WorkerState::Unhealthy;
       health.unhealthy += unhealthy ? 1U : 0U;
-      health.doubtful += unhealthy || member.health.silent_probes() > 0 ? 1U : 0U;
+      const bool silent = member.health.silent_probes() > 0;
+      health.doubtful += unhealthy || silent ? 1U : 0U;
+      health.silent += silent ? 1U : 0U;
     }
   }
   for (const Slot& slot : slots_) {

@@ -92,17 +92,31 @@ bool PoolState::server_agrees(const Member& member) const {
 void PoolState::judge_health() {
   PoolHealth pool = health();
   if (!pool.network_suspected()) {
-    suspected_since_ = kNever;
+    if (std::exchange(suspected_since_, kNever) != kNever) {
+      excuse_unready();
+    }
   } else if (suspected_since_ == kNever) {
     suspected_since_ = now_;
     next_trial_ = now_ + policy_.suspicion_limit;
     announce({ReasonKind::AlikeFailures,
-              "all " + std::to_string(pool.established) +
-                  " workers are unhealthy at once: the network or the server is suspected, none is "
-                  "ended for it"});
+              (pool.established == 1
+                   ? "the only worker is unhealthy and the REST API is silent"
+                   : "all " + std::to_string(pool.established) + " workers are unhealthy at once") +
+                  ": the network or the server is suspected, none is ended for it"});
   }
   for (Member& member : members_) {
     judge(member, pool);
+  }
+}
+
+// The network is back, as the server's answer or one ready worker shows: the others get their whole
+// time to follow.
+void PoolState::excuse_unready() {
+  next_trial_ = now_ + policy_.suspicion_limit;
+  for (Member& member : members_) {
+    if (member.state == WorkerState::Unhealthy) {
+      member.unready_since = now_;
+    }
   }
 }
 

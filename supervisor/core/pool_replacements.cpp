@@ -43,7 +43,8 @@ bool PoolState::room_for_steps() const {
 }
 
 std::optional<Reason> PoolState::recycle_reason(const Member& member) {
-  if (member.state == WorkerState::Unhealthy &&
+  // While the REST API is silent no new worker could register: a replacement would only fail.
+  if (member.state == WorkerState::Unhealthy && !rest_stale_ &&
       due(member.unready_since + policy_.unready_tolerance)) {
     return Reason{ReasonKind::NotReady,
                   "for more than " + duration_text(policy_.unready_tolerance)};
@@ -83,7 +84,8 @@ void PoolState::begin_trial() {
   const bool tried = std::any_of(members_.begin(), members_.end(), [](const Member& member) {
     return member.errand == Errand::Trial;
   });
-  if (tried || !due(next_trial_)) {
+  // Without its REST API the server takes no new worker: a trial would prove nothing.
+  if (tried || rest_stale_ || !due(next_trial_)) {
     return;
   }
   for (std::size_t i = 0; i < members_.size(); ++i) {

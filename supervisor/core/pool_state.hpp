@@ -81,6 +81,7 @@ class PoolState {
   void pass();
   void expire_deadlines();
   void judge_health();
+  void excuse_unready();
   void judge(Member& member, PoolHealth& pool);
   bool server_agrees(const Member& member) const;
   void retire_surplus();

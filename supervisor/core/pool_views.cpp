@@ -25,7 +25,7 @@ std::string_view meaning_of(WorkerState state) {
   return "";
 }
 
-Instant deadline_of(const Member& member, const PoolPolicy& policy) {
+Instant deadline_of(const Member& member, const PoolPolicy& policy, bool suspected) {
   switch (member.state) {
     case WorkerState::Starting:
     case WorkerState::Draining:
@@ -34,15 +34,16 @@ Instant deadline_of(const Member& member, const PoolPolicy& policy) {
     case WorkerState::Ready:
       return member.retire_at;
     case WorkerState::Unhealthy:
-      return member.unready_since == kNever ? kNever
-                                            : member.unready_since + policy.unready_tolerance;
+      return suspected || member.unready_since == kNever
+                 ? kNever
+                 : member.unready_since + policy.unready_tolerance;
     case WorkerState::Exited:
       return kNever;
   }
   return kNever;
 }
 
-WorkerSnapshot view_of(const Member& member, const PoolPolicy& policy) {
+WorkerSnapshot view_of(const Member& member, const PoolPolicy& policy, bool suspected) {
   WorkerSnapshot view;
   view.worker = member.id;
   view.state = member.state;
@@ -50,7 +51,7 @@ WorkerSnapshot view_of(const Member& member, const PoolPolicy& policy) {
   view.started_at = member.started_at;
   view.since = member.since;
   view.reason = member.reason;
-  view.next_deadline = deadline_of(member, policy);
+  view.next_deadline = deadline_of(member, policy, suspected);
   if (view.next_deadline != kNever) {
     view.deadline_means = meaning_of(member.state);
   }
@@ -81,7 +82,7 @@ PoolSnapshot PoolState::snapshot(Instant now) const {
   for (const Member& member : members_) {
     view.active += is_active(member.state) ? 1U : 0U;
     view.draining += member.state == WorkerState::Draining ? 1U : 0U;
-    view.workers.push_back(view_of(member, policy_));
+    view.workers.push_back(view_of(member, policy_, view.network_suspected));
     if (is_active(member.state) && member.id.slot.value < size_) {
       filled[member.id.slot.value] = 1;
     }
@@ -149,7 +150,11 @@ std::string PoolState::explain(SlotIndex slot, Instant now) const {
     }
     text += "worker " + to_text(member.id) + " is " + std::string(to_text(member.state)) + " for " +
             rough_duration(now - member.since) + " (" + to_text(member.reason) + ")";
-    if (const Instant next = deadline_of(member, policy_); next != kNever) {
+    const bool suspected = suspected_since_ != kNever;
+    if (suspected && member.state == WorkerState::Unhealthy) {
+      text += "; kept: the network or the server is suspected";
+    }
+    if (const Instant next = deadline_of(member, policy_, suspected); next != kNever) {
       text += "; in " + rough_duration(std::max(Duration::zero(), next - now)) + ": " +
               std::string(meaning_of(member.state));
     }

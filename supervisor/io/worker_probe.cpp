@@ -108,6 +108,7 @@ void WorkerProbe::take_ready(Run& run, const HttpAnswer& answer) {
 
 void WorkerProbe::take_health(Run& run, const HttpAnswer& answer) {
   run.answer.connected = answer.status == 200;
+  run.disconnected = !run.answer.connected;
 }
 
 void WorkerProbe::take_info(Run& run, const HttpAnswer& answer) {
@@ -131,6 +132,9 @@ void WorkerProbe::finish_if_complete(WorkerId worker) {
   }
   const std::unique_ptr<Run> run = std::move(found->second);
   running_.erase(found);
+  if (!run->answer.ready && run->disconnected) {
+    run->answer.detail = "not connected to the server";
+  }
   run->on_answer(std::move(run->answer));
 }
 

@@ -32,6 +32,7 @@ class WorkerProbe {
   struct Run {
     ProbeAnswered answer;
     OnAnswer on_answer;
+    bool disconnected = false;  // by its own word
     int open_calls = 0;
     HttpClient::Ticket ready;
     HttpClient::Ticket health;

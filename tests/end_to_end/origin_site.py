@@ -305,18 +305,19 @@ async def answer_after_end(reader, writer):
 
 async def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     arguments = parser.parse_args()
     site = Site()
     servers = {
-        "http": await asyncio.start_server(site.serve, "127.0.0.1", 0, limit=1 << 20, backlog=1024),
-        "echo": await asyncio.start_server(answer_after_end, "127.0.0.1", 0)}
+        "http": await asyncio.start_server(site.serve, arguments.address, 0, limit=1 << 20, backlog=1024),
+        "echo": await asyncio.start_server(answer_after_end, arguments.address, 0)}
     if arguments.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(arguments.certificate, arguments.key)
         servers["https"] = await asyncio.start_server(
-            site.serve, "127.0.0.1", 0, ssl=context, limit=1 << 20)
+            site.serve, arguments.address, 0, ssl=context, limit=1 << 20)
     ports = {name: server.sockets[0].getsockname()[1] for name, server in servers.items()}
     print(json.dumps(ports), flush=True)
     await asyncio.Event().wait()

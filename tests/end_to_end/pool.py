@@ -51,10 +51,10 @@ def proportional_memory(pid):
 
 
 class Pool:
-    """`sc-pool up --local` with everything it writes below one directory."""
+    """`sc-pool up --local` with everything it writes below one directory; `prefix` says where to run it."""
 
-    def __init__(self, directory, name="pool", config="", arguments=(), mode=("--local",)):
-        self.directory, self.name, self.mode = directory, name, mode
+    def __init__(self, directory, name="pool", config="", arguments=(), mode=("--local",), prefix=()):
+        self.directory, self.name, self.mode, self.prefix = directory, name, mode, prefix
         directory.mkdir(parents=True, exist_ok=True)
         self.config = directory / "pool.toml"
         self.config.write_text(config)
@@ -70,7 +70,7 @@ class Pool:
     def start(self, ready=True):
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [BIN / "sc-pool", "up", *self.mode, "--config", self.config,
+                [*self.prefix, BIN / "sc-pool", "up", *self.mode, "--config", self.config,
                  "--api-address", "127.0.0.1:0", *self.arguments],
                 stdout=output, stderr=subprocess.STDOUT, env=self.environment)
         if ready:

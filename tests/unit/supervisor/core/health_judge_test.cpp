@@ -37,18 +37,25 @@ TEST_CASE("the server's word counts while it can be had") {
 TEST_CASE("everything unhealthy at once is the network; a share is not") {
   const auto pool =
       [](std::uint32_t established, std::uint32_t unhealthy, std::uint32_t recovering) {
-        return PoolHealth{established, unhealthy, unhealthy, recovering};
+        return PoolHealth{established, unhealthy, unhealthy, recovering, false, 0};
       };
   CHECK(pool(3, 3, 0).network_suspected());
   CHECK_FALSE(pool(3, 2, 0).network_suspected());
   CHECK_FALSE(pool(1, 1, 0).network_suspected());
-  CHECK(PoolHealth{3, 1, 3, 0}.network_suspected());  // the others have just begun to be silent
-  CHECK_FALSE(PoolHealth{3, 0, 3, 0}.network_suspected());
+  // The others have just begun to be silent.
+  CHECK(PoolHealth{3, 1, 3, 0, false, 2}.network_suspected());
+  CHECK_FALSE(PoolHealth{3, 0, 3, 0, false, 3}.network_suspected());
   CHECK_FALSE(pool(3, 3, 0).may_kill_silent(3));
   CHECK(pool(3, 1, 0).may_kill_silent(3));
   CHECK_FALSE(pool(3, 1, 1).may_kill_silent(3));
   CHECK(pool(12, 4, 2).may_kill_silent(12));
   CHECK_FALSE(pool(12, 4, 3).may_kill_silent(12));
+}
+
+TEST_CASE("a single worker is excused when it answers and the server does not") {
+  CHECK(PoolHealth{1, 1, 1, 0, true, 0}.network_suspected());
+  CHECK_FALSE(PoolHealth{1, 1, 1, 0, false, 0}.network_suspected());
+  CHECK_FALSE(PoolHealth{1, 1, 1, 0, true, 1}.network_suspected());  // hung
 }
 
 }  // namespace scpool::supervisor

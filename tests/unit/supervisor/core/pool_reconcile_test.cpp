@@ -31,6 +31,52 @@ TEST_CASE("when everything hangs at once nothing is killed, but one new worker i
   CHECK(pool.view().ready == 3);  // the trial worked: it was not the network
 }
 
+TEST_CASE("a network that is down ends no worker, and its return gives each its whole time") {
+  for (const std::uint32_t size : {1U, 3U}) {
+    CAPTURE(size);
+    PoolPolicy policy;
+    policy.size = size;
+    ScriptedPool pool(policy);
+    pool.start();
+    pool.run_for(1min);
+    pool.rest_answers = false;
+    pool.run_for(1min);
+    for (ScriptedWorker& worker : pool.workers) {
+      worker.conduct = Conduct::SaysUnready;
+    }
+    pool.run_for(policy.suspicion_limit + policy.unready_tolerance);
+    CHECK(pool.view().network_suspected);
+    CHECK(pool.view().workers.at(0).next_deadline == kNever);
+    CHECK(pool.controller.explain({0}, pool.now).find("suspected") != std::string::npos);
+    pool.rest_answers = true;
+    pool.worker(0)->conduct = Conduct::Serves;
+    pool.run_for(policy.unready_tolerance / 2);
+    CHECK_FALSE(pool.view().network_suspected);
+    for (ScriptedWorker& worker : pool.workers) {
+      worker.conduct = Conduct::Serves;
+    }
+    pool.run_for(2 * policy.unready_tolerance);
+    CHECK(pool.view().ready == size);
+    CHECK(pool.starts() == size);
+  }
+}
+
+TEST_CASE(
+    "while the server is silent no unready worker is replaced: a new one could not register") {
+  PoolPolicy policy;
+  ScriptedPool pool(policy);
+  pool.start();
+  pool.run_for(1min);
+  pool.rest_answers = false;
+  pool.run_for(1min);
+  pool.worker(1)->conduct = Conduct::SaysUnready;
+  pool.run_for(3 * policy.unready_tolerance);
+  CHECK(pool.starts() == 3);
+  pool.rest_answers = true;
+  pool.run_for(3 * policy.unready_tolerance);
+  CHECK(pool.starts() == 4);
+}
+
 TEST_CASE("a worker that is never ready is given up and its slot backs off") {
   PoolPolicy policy;
   policy.size = 1;
