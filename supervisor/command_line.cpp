@@ -177,7 +177,7 @@ std::vector<Verb> looking_verbs() {
            run_events,
            {follow_flag(),
             json_flag(),
-            flag("since", '\0', SettingType::Count, "Continue from this cursor.")}),
+            flag("since", '\0', SettingType::Count, "Only what came after this cursor.")}),
       verb("logs",
            "[SLOT]",
            "Show the logs of the workers and the supervisor.",

@@ -40,7 +40,8 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
       events_(std::move(events)),
       kind_(*find_worker_kind(setup_.config.worker.kind)),
       started_at_(loop.wall_now()),
-      journal_(kJournalSize, first_cursor(started_at_)),
+      event_file_(setup_.directories.state + "/events.ndjson"),
+      journal_(kJournalSize, first_cursor(started_at_), event_file_.load()),
       state_file_(setup_.state_path),
       client_(loop),
       probe_(loop, client_),
@@ -61,6 +62,12 @@ void Supervisor::start() {
   for (const KnownProcess& known : setup_.state.processes) {
     take_back(known);
   }
+  JournalEntry began;
+  began.event = "supervisor-started";
+  began.reason = to_text(ReasonKind::PoolStart);
+  began.detail = "sc-pool " SCPOOL_VERSION ", pid " + std::to_string(getpid()) + ", " +
+                 std::to_string(workers_.size()) + " running workers taken back";
+  note(std::move(began));
   submit(PoolStarted{});
   keep_logs();
 }
@@ -106,7 +113,9 @@ void Supervisor::pump() {
     const PoolEvent event = std::move(queue_.front());
     queue_.pop_front();
     for (const PoolAction& action : controller_.handle(event, loop_.now())) {
-      note(action);
+      if (auto entry = journal_entry(action)) {
+        note(std::move(*entry));
+      }
       perform(action);
     }
   }
@@ -123,12 +132,13 @@ void Supervisor::pump() {
   }
 }
 
-void Supervisor::note(const PoolAction& action) {
-  auto entry = journal_entry(action);
-  if (!entry) {
-    return;
+void Supervisor::note(JournalEntry entry) {
+  const JournalEntry& written = journal_.append(std::move(entry), loop_.wall_now());
+  const auto kept = event_file_.append(written, journal_);
+  if (!kept.ok() && events_kept_) {
+    log_.error("state", "events are not kept on disk: " + kept.error().sentence());
   }
-  const JournalEntry& written = journal_.append(std::move(*entry), loop_.wall_now());
+  events_kept_ = kept.ok();
   if (is_bad_news(written)) {
     log_.error("pool", written.sentence());
   } else {

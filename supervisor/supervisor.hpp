@@ -18,6 +18,7 @@
 #include "supervisor/core/directories.hpp"
 #include "supervisor/core/pool_config.hpp"
 #include "supervisor/core/pool_controller.hpp"
+#include "supervisor/io/event_file.hpp"
 #include "supervisor/io/pool_front.hpp"
 #include "supervisor/io/state_file.hpp"
 #include "supervisor/io/tunnel_directory.hpp"
@@ -80,7 +81,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   void submit(PoolEvent event);
   void pump();
   void perform(const PoolAction& action);
-  void note(const PoolAction& action);
+  void note(JournalEntry entry);
   void start_worker(const StartWorker& action);
   void note_exit(WorkerId worker, const WorkerExit& exit, const Evidence& evidence);
   void probe(WorkerId worker);
@@ -96,7 +97,9 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   Events events_;
   const WorkerKind& kind_;
   WallTime started_at_;
+  EventFile event_file_;
   EventJournal journal_;
+  bool events_kept_ = true;
   StateFile state_file_;
   HttpClient client_;
   WorkerProbe probe_;

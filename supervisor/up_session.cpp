@@ -232,6 +232,9 @@ void UpSession::start_pool(const RestAccount& account) {
     if (control_ != nullptr) {
       control_->note_news();
     }
+    if (api_ != nullptr) {
+      api_->note_news();
+    }
   };
   events.on_changed = [this] { note_change(); };
   events.on_finished = [this] { note_finished(); };

@@ -19,6 +19,8 @@ constexpr Duration kWatchPeriod = 1s;
 // `wait` may be called beside an `up` that has just been started.
 constexpr Duration kGraceForSupervisor = 5s;
 constexpr int kEventWaitSeconds = 25;
+// `events -f` goes on when the supervisor is back within this.
+constexpr Duration kAbsenceLimit = 60s;
 
 ExitCode strength(const StatusFacts& facts) {
   return facts.ready >= facts.size ? ExitCode::Done : ExitCode::NotAtFullStrength;
@@ -61,20 +63,60 @@ std::string event_line(const Json& event, const Terminal& terminal) {
   return line + why;
 }
 
-// Prints a page; returns the cursor to continue from.
-std::uint64_t print_events(const std::string& body, const Settings& settings, Terminal& terminal) {
-  const Json page = Json::parse(body, nullptr, false);
-  if (!page.is_object() || !page.contains("events") || !page["events"].is_array()) {
-    return 0;
+// Prints the events of an answer, one JSON object a line, and moves the cursor behind them. Done:
+// the pool's last event was among them.
+std::optional<ExitCode> print_events(const std::string& body,
+                                     const Settings& settings,
+                                     std::uint64_t& cursor,
+                                     Terminal& terminal) {
+  std::optional<ExitCode> ended;
+  for (const std::string_view line : split(body, '\n')) {
+    const Json event = Json::parse(line, nullptr, false);
+    if (!event.is_object()) {
+      continue;
+    }
+    cursor = event.value("cursor", cursor);
+    const std::string kind = text_at(event, "event");
+    if (kind == "gap" && !settings.is_on("json")) {
+      complain(ExitCode::Done, text_at(event, "detail"));
+      continue;
+    }
+    terminal.print(settings.is_on("json") ? std::string(line) : event_line(event, terminal));
+    ended = kind == "pool-down" ? std::optional(ExitCode::Done) : std::nullopt;
   }
-  const bool as_json = settings.is_on("json");
-  if (page.value("gap", false)) {
-    complain(ExitCode::Done, "events before this one are not kept any more");
+  return ended;
+}
+
+// A supervisor that goes away may be on its way back (an upgrade, a restart after a crash).
+bool wait_for_supervisor(const Settings& settings) {
+  for (Duration waited{}; waited < kAbsenceLimit; waited += kLookPeriod) {
+    auto pool = PoolConnection::open(settings);
+    if (pool.ok() && pool.value().status().ok()) {
+      return true;
+    }
+    pause_for(kLookPeriod);
   }
-  for (const Json& event : page["events"]) {
-    terminal.print(as_json ? event.dump() : event_line(event, terminal));
+  return false;
+}
+
+ExitCode follow_events(const Settings& settings, std::uint64_t cursor, Terminal& terminal) {
+  const std::string wait = "&wait_s=" + std::to_string(kEventWaitSeconds);
+  while (true) {
+    auto pool = PoolConnection::open(settings);
+    const auto body = pool ? pool.value().get("/v1/events?since=" + std::to_string(cursor) + wait,
+                                              std::chrono::seconds{kEventWaitSeconds + 10})
+                           : Result<std::string>(pool.error());
+    if (!body) {
+      complain(ExitCode::Done, "no answer from the supervisor; waiting for it to come back");
+      if (!wait_for_supervisor(settings)) {
+        return failed(body.error());
+      }
+      continue;
+    }
+    if (const auto ended = print_events(body.value(), settings, cursor, terminal)) {
+      return *ended;
+    }
   }
-  return page.value("next", std::uint64_t{0});
 }
 
 }  // namespace
@@ -136,22 +178,17 @@ ExitCode run_events(const Invocation& invocation) {
   }
   Terminal terminal(STDOUT_FILENO);
   std::uint64_t cursor = settings.count("since");
-  auto body = pool.value().get("/v1/events?from=" + std::to_string(cursor));
-  while (body.ok()) {
-    const std::uint64_t next = print_events(body.value(), settings, terminal);
-    const bool more =
-        next != cursor && !Json::parse(body.value(), nullptr, false)["events"].empty();
-    if (!settings.is_on("follow") && !more) {
-      return ExitCode::Done;
+  while (true) {
+    const std::uint64_t before = cursor;
+    const auto body = pool.value().get("/v1/events?since=" + std::to_string(cursor));
+    if (!body) {
+      return failed(body.error());
     }
-    cursor = next;
-    std::string path = "/v1/events?from=" + std::to_string(cursor);
-    if (settings.is_on("follow")) {
-      path += "&wait_s=" + std::to_string(kEventWaitSeconds);
+    print_events(body.value(), settings, cursor, terminal);
+    if (cursor == before) {
+      return settings.is_on("follow") ? follow_events(settings, cursor, terminal) : ExitCode::Done;
     }
-    body = pool.value().get(path, std::chrono::seconds{kEventWaitSeconds + 10});
   }
-  return failed(body.error());
 }
 
 }  // namespace scpool::supervisor

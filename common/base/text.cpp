@@ -121,6 +121,31 @@ std::string rfc3339(WallTime time) {
   return text.data();
 }
 
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+  constexpr std::string_view kForm = "0000-00-00T00:00:00.000Z";
+  if (text.size() != kForm.size()) {
+    return std::nullopt;
+  }
+  for (std::size_t at = 0; at < kForm.size(); ++at) {
+    const bool is_digit = text[at] >= '0' && text[at] <= '9';
+    if (kForm[at] == '0' ? !is_digit : text[at] != kForm[at]) {
+      return std::nullopt;
+    }
+  }
+  const auto number = [text](std::size_t at, std::size_t length) {
+    return static_cast<unsigned>(*parse_number(text.substr(at, length)));
+  };
+  const std::chrono::year_month_day day{std::chrono::year{static_cast<int>(number(0, 4))},
+                                        std::chrono::month{number(5, 2)},
+                                        std::chrono::day{number(8, 2)}};
+  if (!day.ok() || number(11, 2) > 23 || number(14, 2) > 59 || number(17, 2) > 59) {
+    return std::nullopt;
+  }
+  return WallTime{std::chrono::sys_days{day}} + std::chrono::hours{number(11, 2)} +
+         std::chrono::minutes{number(14, 2)} + std::chrono::seconds{number(17, 2)} +
+         std::chrono::milliseconds{number(20, 3)};
+}
+
 std::string to_lower(std::string_view text) {
   std::string lowered(text);
   std::transform(lowered.begin(), lowered.end(), lowered.begin(), lower);

@@ -38,6 +38,8 @@ std::string size_text(std::uint64_t bytes);
 
 // RFC 3339 in UTC with milliseconds: "2026-11-20T07:00:00.123Z".
 std::string rfc3339(WallTime time);
+// Exactly that form back.
+std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 // ASCII only, whatever the locale.
 std::string to_lower(std::string_view text);

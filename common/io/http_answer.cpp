@@ -220,6 +220,12 @@ std::size_t HttpReply::queued() const {
   return client_is_there() ? ref_->connection->queued() : 0;
 }
 
+void HttpReply::when_sent(std::function<void()> action) {
+  if (client_is_there() && ref_->begun) {
+    ref_->connection->when_sent(std::move(action));
+  }
+}
+
 void HttpReply::end() {
   if (client_is_there() && ref_->begun) {
     ref_->connection->end();

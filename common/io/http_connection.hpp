@@ -53,6 +53,7 @@ class HttpConnection final : public StreamListener {
   void break_answer();
   std::optional<UpgradedConnection> upgrade(const ResponseHead& head);
   std::size_t queued() const { return stream_->queued(); }
+  void when_sent(std::function<void()> action) { stream_->when_sent(std::move(action)); }
   void set_reply(HttpReply::Ref* ref) { reply_ = ref; }
 
  private:

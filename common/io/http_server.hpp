@@ -58,6 +58,8 @@ class HttpReply {
   void begin(const HttpResponse& head);  // its body, if any, is written first
   void write(std::string_view text);
   std::size_t queued() const;  // unsent bytes of the connection: bound your writing by it
+  // Runs once, when everything written so far has gone to the kernel; replaces an earlier wish.
+  void when_sent(std::function<void()> action);
   void end();
   // Runs when the client goes before the end. Under a streamed answer a client that only ends its
   // own sending counts as gone, too.

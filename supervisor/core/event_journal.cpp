@@ -1,5 +1,6 @@
 #include "supervisor/core/event_journal.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -94,6 +95,57 @@ std::string JournalEntry::json() const {
   return root.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::optional<JournalEntry> parse_journal_entry(std::string_view line) {
+  const Json root = Json::parse(line, nullptr, false);
+  const auto text_at = [&root](const char* key) {
+    const auto found = root.find(key);
+    return found != root.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const auto number_at = [&root](const char* key) -> std::optional<std::uint64_t> {
+    const auto found = root.find(key);
+    return found != root.end() && found->is_number_unsigned()
+               ? std::optional(found->get<std::uint64_t>())
+               : std::nullopt;
+  };
+  if (!root.is_object() || !number_at("cursor") || text_at("event").empty()) {
+    return std::nullopt;
+  }
+  const auto at = parse_rfc3339(text_at("time"));
+  if (!at) {
+    return std::nullopt;
+  }
+  JournalEntry entry;
+  entry.cursor = *number_at("cursor");
+  entry.at = *at;
+  entry.event = text_at("event");
+  const auto slot = number_at("slot");
+  const auto generation = number_at("generation");
+  if (slot && generation && *slot <= UINT32_MAX) {
+    entry.worker = WorkerId{{static_cast<std::uint32_t>(*slot)}, {*generation}};
+  }
+  entry.state = text_at("state");
+  entry.cause = text_at("cause");
+  entry.reason = text_at("reason");
+  entry.detail = text_at("detail");
+  return entry;
+}
+
+EventJournal::EventJournal(std::size_t capacity,
+                           std::uint64_t first_cursor,
+                           std::vector<JournalEntry> kept)
+    : capacity_(capacity), next_cursor_(first_cursor), forgotten_(first_cursor - 1) {
+  for (JournalEntry& entry : kept) {
+    entries_.push_back(std::move(entry));
+  }
+  while (entries_.size() > capacity_) {
+    entries_.pop_front();
+  }
+  if (!entries_.empty()) {
+    forgotten_ = entries_.front().cursor - 1;
+    next_cursor_ = std::max(first_cursor, entries_.back().cursor + 1);
+  }
+}
+
 const JournalEntry& EventJournal::append(JournalEntry entry, WallTime at) {
   entry.cursor = next_cursor_++;
   entry.at = at;
@@ -103,27 +155,41 @@ const JournalEntry& EventJournal::append(JournalEntry entry, WallTime at) {
   }
   entries_.push_back(std::move(entry));
   if (entries_.size() > capacity_) {
+    forgotten_ = entries_.front().cursor;
     entries_.pop_front();
   }
   return entries_.back();
 }
 
-EventJournal::Page EventJournal::from(std::uint64_t cursor, std::size_t limit) const {
+EventJournal::Page EventJournal::after(std::uint64_t cursor, std::size_t limit) const {
   Page page;
-  page.next = next_cursor_;
-  const std::uint64_t oldest = next_cursor_ - entries_.size();
-  page.gap = cursor != 0 && cursor < oldest;
-  for (const JournalEntry& entry : entries_) {
-    if (entry.cursor < cursor) {
-      continue;
-    }
-    if (page.entries.size() == limit) {
-      page.next = entry.cursor;
-      break;
-    }
-    page.entries.push_back(entry);
+  auto next = entries_.begin();
+  if (has_forgotten(cursor)) {
+    JournalEntry gap;
+    gap.cursor = forgotten_;
+    gap.at = entries_.empty() ? WallTime{} : entries_.front().at;
+    gap.event = "gap";
+    gap.reason = cursor < forgotten_ ? "not-kept" : "unknown-cursor";
+    gap.detail = "events after cursor " + std::to_string(cursor) + " up to " +
+                 std::to_string(forgotten_) + " are not kept any more";
+    page.entries.push_back(std::move(gap));
+  } else {
+    next = std::upper_bound(
+        entries_.begin(),
+        entries_.end(),
+        cursor,
+        [](std::uint64_t seen, const JournalEntry& entry) { return seen < entry.cursor; });
   }
+  while (next != entries_.end() && page.entries.size() < limit) {
+    page.entries.push_back(*next++);
+  }
+  page.complete = next == entries_.end();
   return page;
+}
+
+std::vector<JournalEntry> EventJournal::newest(std::size_t count) const {
+  const auto skipped = entries_.size() - std::min(count, entries_.size());
+  return {entries_.begin() + static_cast<std::ptrdiff_t>(skipped), entries_.end()};
 }
 
 }  // namespace scpool::supervisor

@@ -162,13 +162,4 @@ std::string message_json(const std::string& message) {
   return Json{{"message", message}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string events_json(const EventJournal::Page& page) {
-  std::string text = "{\"next\":" + std::to_string(page.next) +
-                     ",\"gap\":" + (page.gap ? "true" : "false") + ",\"events\":[";
-  for (std::size_t index = 0; index < page.entries.size(); ++index) {
-    text += (index == 0 ? "" : ",") + page.entries[index].json();
-  }
-  return text + "]}\n";
-}
-
 }  // namespace scpool::supervisor

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "common/base/result.hpp"
-#include "supervisor/core/event_journal.hpp"
 #include "supervisor/core/pool_events.hpp"
 
 namespace scpool::supervisor {
@@ -26,8 +25,5 @@ Result<ControlRequest> parse_control_request(const std::string& path,
                                              const std::string& body,
                                              Instant now);
 
-std::string message_json(const std::string& message);  // {"message": "..."}
-// {"events": [...], "next": CURSOR, "gap": bool}
-std::string events_json(const EventJournal::Page& page);
-
+std::string message_json(const std::string& message);
 }  // namespace scpool::supervisor

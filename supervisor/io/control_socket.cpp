@@ -16,12 +16,6 @@
 namespace scpool::supervisor {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr std::size_t kEventPage = 500;
-constexpr std::size_t kMaxWaiting = 64;
-constexpr std::uint64_t kMaxWaitSeconds = 60;
-
 HttpServerSettings server_settings() {
   HttpServerSettings settings;
   settings.server_name = "sc-pool";
@@ -54,10 +48,12 @@ std::optional<std::string> rest_of(const std::string& path, std::string_view pre
 
 ControlSocket::ControlSocket(EventLoop& loop, PoolFront& front)
     : front_(front),
-      timer_(loop, [this] { end_waiting(); }),
-      server_(loop, server_settings(), [this](const HttpRequest& request, HttpReply reply) {
-        answer(request, std::move(reply));
-      }) {}
+      server_(loop,
+              server_settings(),
+              [this](const HttpRequest& request, HttpReply reply) {
+                answer(request, std::move(reply));
+              }),
+      events_(loop) {}
 
 Result<std::unique_ptr<ControlSocket>> ControlSocket::listen(EventLoop& loop,
                                                              const std::string& path,
@@ -106,7 +102,7 @@ void ControlSocket::answer(const HttpRequest& request, HttpReply reply) {
     return;
   }
   if (request.path == "/v1/events") {
-    answer_events(request, std::move(reply));
+    events_.answer(front_, request, std::move(reply));
     return;
   }
   auto found = answer_question(request);
@@ -150,42 +146,6 @@ HttpResponse ControlSocket::perform(const HttpRequest& request) {
     front_.command(std::move(wanted.event));
   }
   return json_response(202, message_json(wanted.done));
-}
-
-void ControlSocket::answer_events(const HttpRequest& request, HttpReply reply) {
-  const std::uint64_t from = parse_number(request.parameter("from").value_or("")).value_or(0);
-  const std::uint64_t wait = parse_number(request.parameter("wait_s").value_or("")).value_or(0);
-  const EventJournal::Page page = front_.journal().from(from, kEventPage);
-  if (!page.entries.empty() || wait == 0 || waiting_.size() >= kMaxWaiting) {
-    reply.send(json_response(200, events_json(page)));
-    return;
-  }
-  const Duration limit = std::chrono::seconds{std::min(wait, kMaxWaitSeconds)};
-  waiting_.push_back({std::move(reply), from, front_.now() + limit});
-  end_waiting();
-}
-
-void ControlSocket::note_news() {
-  for (Waiting& each : waiting_) {
-    each.reply.send(json_response(200, events_json(front_.journal().from(each.from, kEventPage))));
-  }
-  waiting_.clear();
-  timer_.arm(kNever);
-}
-
-void ControlSocket::end_waiting() {
-  Instant next = kNever;
-  for (auto each = waiting_.begin(); each != waiting_.end();) {
-    if (each->deadline <= front_.now() || !each->reply.client_is_there()) {
-      each->reply.send(
-          json_response(200, events_json(front_.journal().from(each->from, kEventPage))));
-      each = waiting_.erase(each);
-    } else {
-      next = std::min(next, each->deadline);
-      ++each;
-    }
-  }
-  timer_.arm(next);
 }
 
 }  // namespace scpool::supervisor

@@ -3,13 +3,12 @@
 // gets a 403 and the kernel's word for who they are is believed (SO_PEERCRED), not the file's mode.
 #pragma once
 
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "common/io/http_server.hpp"
-#include "common/io/timer.hpp"
+#include "supervisor/io/event_feed.hpp"
 #include "supervisor/io/pool_front.hpp"
 
 namespace scpool::supervisor {
@@ -26,28 +25,18 @@ class ControlSocket {
   ControlSocket& operator=(const ControlSocket&) = delete;
 
   // The journal grew: readers that wait for news get them.
-  void note_news();
+  void note_news() { events_.note_news(); }
 
  private:
-  // A reader of events that has read all there is.
-  struct Waiting {
-    HttpReply reply;
-    std::uint64_t from;
-    Instant deadline;
-  };
-
   void answer(const HttpRequest& request, HttpReply reply);
   bool is_allowed(const std::optional<PeerCredentials>& peer) const;
   std::optional<HttpResponse> answer_question(const HttpRequest& request) const;
   HttpResponse perform(const HttpRequest& request);
-  void answer_events(const HttpRequest& request, HttpReply reply);
-  void end_waiting();
 
   PoolFront& front_;
   std::optional<unsigned> group_;
-  std::list<Waiting> waiting_;
-  DeadlineTimer timer_;
   HttpServer server_;
+  EventFeed events_;  // goes before the server, so that it can end what is being followed
 };
 
 }  // namespace scpool::supervisor

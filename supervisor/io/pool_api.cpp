@@ -38,6 +38,10 @@ bool wants_html(const HttpRequest& request) {
   return accept.has_value() && accept->find("text/html") != std::string_view::npos;
 }
 
+bool is_question(const HttpRequest& request) {
+  return request.head.method == "GET" || request.head.method == "HEAD";
+}
+
 HttpResponse method_not_allowed() {
   HttpResponse response = json_error(405, "this is read-only: GET and HEAD");
   response.fields.set("Allow", "GET, HEAD");
@@ -81,9 +85,16 @@ std::optional<HttpResponse> answer_read_only(const PoolFront& front,
 }
 
 PoolApi::PoolApi(EventLoop& loop)
-    : server_(loop, server_settings(), [this](const HttpRequest& request, HttpReply reply) {
-        reply.send(answer(request));
-      }) {}
+    : server_(loop,
+              server_settings(),
+              [this](const HttpRequest& request, HttpReply reply) {
+                if (front_ != nullptr && request.path == "/v1/events" && is_question(request)) {
+                  events_.answer(*front_, request, std::move(reply));
+                } else {
+                  reply.send(answer(request));
+                }
+              }),
+      events_(loop) {}
 
 Result<std::unique_ptr<PoolApi>> PoolApi::listen(EventLoop& loop, const std::string& address) {
   const auto at = parse_endpoint(address);
@@ -100,7 +111,7 @@ Result<std::unique_ptr<PoolApi>> PoolApi::listen(EventLoop& loop, const std::str
 }
 
 HttpResponse PoolApi::answer(const HttpRequest& request) const {
-  if (request.head.method != "GET" && request.head.method != "HEAD") {
+  if (!is_question(request)) {
     return method_not_allowed();
   }
   if (front_ == nullptr) {
@@ -111,7 +122,7 @@ HttpResponse PoolApi::answer(const HttpRequest& request) const {
   return found ? std::move(*found)
                : json_error(404,
                             "there are /readyz /readiness /healthz /liveness /info /metrics "
-                            "/configz /version and /");
+                            "/configz /version /v1/events and /");
 }
 
 }  // namespace scpool::supervisor

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/io/http_server.hpp"
+#include "supervisor/io/event_feed.hpp"
 #include "supervisor/io/pool_front.hpp"
 
 namespace scpool::supervisor {
@@ -28,6 +29,8 @@ class PoolApi {
 
   // Until then every path but liveness answers 503: the port is held before anything is started.
   void show(const PoolFront* front) { front_ = front; }
+  // The journal grew.
+  void note_news() { events_.note_news(); }
   std::string address() const { return endpoint_.text(); }
 
  private:
@@ -36,6 +39,7 @@ class PoolApi {
   const PoolFront* front_ = nullptr;
   Endpoint endpoint_;
   HttpServer server_;
+  EventFeed events_;  // goes before the server, so that it can end what is being followed
 };
 
 }  // namespace scpool::supervisor

@@ -58,6 +58,16 @@ TEST_CASE("base64 in both alphabets, and what is not base64") {
 
 TEST_CASE("times are RFC 3339 in UTC") {
   CHECK(rfc3339(wall_time_from_unix(1795158000) + 123ms) == "2026-11-20T07:00:00.123Z");
+  CHECK(parse_rfc3339("2026-11-20T07:00:00.123Z") == wall_time_from_unix(1795158000) + 123ms);
+  for (const char* wrong : {"",
+                            "2026-11-20T07:00:00Z",
+                            "2026-02-30T07:00:00.123Z",
+                            "2026-11-20T24:00:00.123Z",
+                            "2026-11-20 07:00:00.123Z",
+                            "2026-11-20T07:00:00.12xZ"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(parse_rfc3339(wrong).has_value());
+  }
 }
 
 TEST_CASE("a likely typing error finds its name, nonsense does not") {

@@ -52,23 +52,77 @@ TEST_CASE("an end has its cause, in text, JSON and counters") {
   CHECK(journal.ended_by_cause().at("crash") == 1);
 }
 
-TEST_CASE("a reader goes on from its cursor and learns of a gap") {
-  EventJournal journal(3, 10);
-  for (const char* detail : {"a", "b", "c", "d", "e"}) {
-    journal.append(pool_entry(detail), {});
+TEST_CASE("what was written to a line is the entry again") {
+  JournalEntry entry = *journal_entry(Announce{kWorker,
+                                               WorkerState::Exited,
+                                               ExitCause::Crash,
+                                               {ReasonKind::WorkerEnded, "signal 11 \"x\""}});
+  entry.cursor = 41;
+  entry.at = WallTime{std::chrono::milliseconds{1'700'000'000'123}};
+  const auto again = parse_journal_entry(entry.json());
+  REQUIRE(again.has_value());
+  CHECK(again->json() == entry.json());
+  CHECK(again->worker == kWorker);
+  CHECK(again->at == entry.at);
+  for (const char* broken : {"",
+                             "{}",
+                             "[1]",
+                             "{\"cursor\":1,\"event\":\"x\",\"time\":\"soon\"}",
+                             "{\"cursor\":\"1\",\"event\":\"x\"}"}) {
+    CAPTURE(broken);
+    CHECK_FALSE(parse_journal_entry(broken).has_value());
   }
-  const auto all = journal.from(0, 100);
+}
+
+TEST_CASE("a reader goes on after its cursor and is told of a gap") {
+  EventJournal journal(3, 10);
+  CHECK(journal.after(0, 100).entries.empty());
+  for (const char* detail : {"a", "b", "c", "d", "e"}) {
+    journal.append(pool_entry(detail), wall_time_from_unix(5));
+  }
+  const auto all = journal.after(0, 100);
   REQUIRE(all.entries.size() == 3);
   CHECK(all.entries.front().detail == "c");
-  CHECK_FALSE(all.gap);
-  CHECK(all.next == 15);
+  CHECK(all.complete);
 
-  CHECK(journal.from(11, 100).gap);
-  const auto page = journal.from(12, 2);
-  CHECK_FALSE(page.gap);
+  CHECK_FALSE(journal.has_forgotten(11));
+  const auto page = journal.after(11, 2);
   REQUIRE(page.entries.size() == 2);
-  CHECK(page.next == 14);
-  CHECK(journal.from(page.next, 2).entries.front().detail == "e");
-  CHECK(journal.from(15, 2).entries.empty());
-  CHECK(journal.from(15, 2).next == 15);
+  CHECK(page.entries.front().detail == "c");
+  CHECK_FALSE(page.complete);
+  CHECK(journal.after(page.entries.back().cursor, 2).entries.front().detail == "e");
+  CHECK(journal.after(14, 2).entries.empty());
+  CHECK(journal.after(14, 2).complete);
+
+  const auto late = journal.after(10, 100);
+  REQUIRE(late.entries.size() == 4);
+  CHECK(late.entries.front().event == "gap");
+  CHECK(late.entries.front().cursor == 11);
+  CHECK(late.entries.front().reason == "not-kept");
+  CHECK(late.entries[1].detail == "c");
+  // Of another journal, or of one that was lost.
+  CHECK(journal.after(999, 100).entries.front().reason == "unknown-cursor");
+
+  REQUIRE(journal.newest(2).size() == 2);
+  CHECK(journal.newest(2).front().detail == "d");
+  CHECK(journal.newest(9).size() == 3);
+}
+
+TEST_CASE("a journal goes on where an earlier supervisor left it") {
+  EventJournal earlier(8, 100);
+  earlier.append(pool_entry("a"), wall_time_from_unix(1));
+  earlier.append(pool_entry("b"), wall_time_from_unix(2));
+  EventJournal later(8, 500, {earlier.entries().begin(), earlier.entries().end()});
+  CHECK(later.append(pool_entry("c"), wall_time_from_unix(3)).cursor == 500);
+  const auto page = later.after(100, 10);
+  REQUIRE(page.entries.size() == 2);
+  CHECK(page.entries.front().detail == "b");
+  CHECK(page.entries.back().detail == "c");
+  CHECK(later.started() == 0);
+  // A clock that went back gives out no cursor twice.
+  EventJournal behind(8, 3, {earlier.entries().begin(), earlier.entries().end()});
+  CHECK(behind.append(pool_entry("d"), {}).cursor == 102);
+  EventJournal small(1, 500, {earlier.entries().begin(), earlier.entries().end()});
+  CHECK(small.after(100, 10).entries.front().detail == "b");
+  CHECK(small.has_forgotten(99));
 }
