@@ -108,7 +108,7 @@ ConnectionSetEvents Worker::connection_events() {
       .finished = [this] { perform(lifecycle_.connections_finished(loop_.now())); },
       .request = [this](TunnelLink& link,
                         StreamId stream,
-                        const Fields& head) { gateway_->serve(link, stream, head); },
+                        Fields head) { gateway_->serve(link, stream, std::move(head)); },
       .link_gone = [this](TunnelLink& link) { gateway_->link_gone(link); },
   };
 }

@@ -53,6 +53,19 @@ std::string random_hex(std::size_t bytes) {
   return to_hex(random_secret_bytes(bytes));
 }
 
+std::string random_id(std::size_t bytes) {
+  constexpr std::size_t kStore = 4096;
+  constexpr std::size_t kMax = 64;
+  SCPOOL_CHECK(bytes <= kMax);
+  thread_local Bytes store;
+  if (store.size() < bytes) {
+    store = random_secret_bytes(kStore);
+  }
+  const std::string id = to_hex(ByteView(store).last(bytes));
+  store.resize(store.size() - bytes);
+  return id;
+}
+
 std::uint64_t random_seed() {
   const Bytes bytes = random_secret_bytes(sizeof(std::uint64_t));
   std::uint64_t seed = 0;

@@ -30,6 +30,9 @@ class Random {
 Bytes random_secret_bytes(std::size_t count);
 // 2 * bytes lower-case hexadecimal digits of the same quality: tunnel ids, job ids.
 std::string random_hex(std::size_t bytes);
+// The same digits from a store that is filled in one go: for identifiers that are made by the
+// thousand and keep no secret. At most 64 bytes.
+std::string random_id(std::size_t bytes);
 // A seed for `Random` that differs at each start.
 std::uint64_t random_seed();
 

@@ -146,16 +146,21 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
          std::chrono::milliseconds{number(20, 3)};
 }
 
+void make_lower(std::string& text) {
+  std::transform(text.begin(), text.end(), text.begin(), lower);
+}
+
 std::string to_lower(std::string_view text) {
   std::string lowered(text);
-  std::transform(lowered.begin(), lowered.end(), lowered.begin(), lower);
+  make_lower(lowered);
   return lowered;
 }
 
 bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](char a, char b) {
-    return lower(a) == lower(b);
-  });
+  return left.size() == right.size() &&
+         std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
+           return a == b || lower(a) == lower(b);
+         });
 }
 
 std::string_view trim(std::string_view text) {

@@ -43,6 +43,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 // ASCII only, whatever the locale.
 std::string to_lower(std::string_view text);
+void make_lower(std::string& text);
 bool equals_ignoring_case(std::string_view left, std::string_view right);
 // Without spaces and tabs at both ends (OWS of RFC 9110 section 5.6.3).
 std::string_view trim(std::string_view text);

@@ -29,16 +29,30 @@ ssize_t read_body(nghttp2_session*,
 
 constexpr nghttp2_data_provider kBodySource{{0}, read_body};
 
+// Fields that differ in every message, or that are secrets, only push others out of the table of
+// the header compression, and every entry makes the search for the next one longer (RFC 7541
+// section 7.1.3).
+bool is_never_indexed(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kNames = {"x-request-id",
+                                                      "traceparent",
+                                                      "tracestate",
+                                                      "authorization",
+                                                      "sec-websocket-key",
+                                                      "tunnel-request-id"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
 // nghttp2 copies what it is given here and makes the names lower case.
 std::vector<nghttp2_nv> native_fields(const Fields& fields) {
   std::vector<nghttp2_nv> list;
   list.reserve(fields.size());
   for (const Field& field : fields) {
-    list.push_back({const_cast<std::uint8_t*>(as_bytes(field.name).data()),
-                    const_cast<std::uint8_t*>(as_bytes(field.value).data()),
-                    field.name.size(),
-                    field.value.size(),
-                    NGHTTP2_NV_FLAG_NONE});
+    list.push_back(
+        {const_cast<std::uint8_t*>(as_bytes(field.name).data()),
+         const_cast<std::uint8_t*>(as_bytes(field.value).data()),
+         field.name.size(),
+         field.value.size(),
+         is_never_indexed(field.name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE});
   }
   return list;
 }

@@ -9,10 +9,11 @@
 namespace scpool::http {
 
 enum class CharacterClass : std::uint8_t {
-  Token = 1,   // tchar, RFC 9110 section 5.6.2
-  Value = 2,   // VCHAR, obs-text, SP, HTAB, RFC 9110 section 5.5
-  Target = 4,  // visible ASCII but "#": what may stand in a request target
-  Host = 8,    // letters, digits, "-", ".", "_": names DNS can know
+  Token = 1,        // tchar, RFC 9110 section 5.6.2
+  Value = 2,        // VCHAR, obs-text, SP, HTAB, RFC 9110 section 5.5
+  Target = 4,       // visible ASCII but "#": what may stand in a request target
+  Host = 8,         // letters, digits, "-", ".", "_": names DNS can know
+  LowerToken = 16,  // tchar without capitals: field names of HTTP/2, RFC 9113 section 8.2.1
 };
 
 constexpr std::array<std::uint8_t, 256> make_character_classes() {
@@ -30,6 +31,8 @@ constexpr std::array<std::uint8_t, 256> make_character_classes() {
           static_cast<std::uint8_t>(classes[i] | (holds ? static_cast<unsigned>(which) : 0U));
     };
     put(alphanumeric || in(kTokenPunctuation), CharacterClass::Token);
+    put((alphanumeric && (i < 'A' || i > 'Z')) || in(kTokenPunctuation),
+        CharacterClass::LowerToken);
     put(i == '\t' || (i >= 0x20 && i != 0x7f), CharacterClass::Value);
     put(i > 0x20 && i < 0x7f && i != '#', CharacterClass::Target);
     put(alphanumeric || in(kHostPunctuation), CharacterClass::Host);

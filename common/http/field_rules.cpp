@@ -20,12 +20,6 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   });
 }
 
-bool has_member(const std::vector<std::string_view>& members, std::string_view wanted) {
-  return std::any_of(members.begin(), members.end(), [wanted](std::string_view member) {
-    return equals_ignoring_case(member, wanted);
-  });
-}
-
 }  // namespace
 
 bool is_hop_by_hop(std::string_view name) {
@@ -64,7 +58,7 @@ std::optional<HeadProblem> remove_hop_by_hop(Fields& fields) {
       listed.emplace_back(member);
     }
   }
-  const bool takes_trailers = has_member(fields.list("TE"), "trailers");
+  const bool takes_trailers = fields.lists("TE", "trailers");
   fields.remove_if([&listed](const Field& field) {
     return is_hop_by_hop(field.name) ||
            std::any_of(listed.begin(), listed.end(), [&field](const std::string& name) {
@@ -108,7 +102,7 @@ bool is_websocket_upgrade(const RequestHead& head) {
   const Fields& fields = head.fields;
   if (head.method != "GET" || head.minor_version != 1 || fields.count("Upgrade") != 1 ||
       !equals_ignoring_case(*fields.find("Upgrade"), "websocket") ||
-      !has_member(fields.list("Connection"), "upgrade")) {
+      !fields.lists("Connection", "upgrade")) {
     return false;
   }
   if (fields.count("Sec-WebSocket-Key") != 1 || fields.count("Sec-WebSocket-Version") != 1 ||

@@ -33,11 +33,11 @@ std::string new_websocket_key();
 
 // The request as an HTTP/2 list: pseudo-header fields first, names in lower case, Host dropped in
 // favour of :authority. `head` has been through remove_hop_by_hop.
-Fields to_h2_request(const RequestHead& head, const AbsoluteTarget& target);
+Fields to_h2_request(RequestHead head, const AbsoluteTarget& target);
 Fields to_h2_connect(const Authority& authority);
 // Extended CONNECT with :protocol=websocket; Sec-WebSocket-Key is left out (RFC 8441 section 5).
-Fields to_h2_websocket(const RequestHead& head, const AbsoluteTarget& target);
-Fields to_h2_response(const ResponseHead& head);
+Fields to_h2_websocket(RequestHead head, const AbsoluteTarget& target);
+Fields to_h2_response(ResponseHead head);
 // Names in lower case; only what may be a trailer.
 Fields to_h2_trailers(const Fields& trailers);
 
@@ -53,7 +53,7 @@ struct TunnelRequest {
   // add_websocket_fields); method CONNECT and nothing else with Connect.
   RequestHead head;
 };
-std::variant<TunnelRequest, HeadProblem> from_h2_request(const Fields& list);
+std::variant<TunnelRequest, HeadProblem> from_h2_request(Fields list);
 
 // Connection, Upgrade, Sec-WebSocket-Key: what an HTTP/1 handshake has and extended CONNECT has
 // not.
@@ -63,6 +63,6 @@ void add_websocket_fields(RequestHead& head, std::string_view key);
 Fields from_h2_trailers(const Fields& list);
 
 // A response list (":status" first) as a head for the browser; nothing when it is malformed.
-std::optional<ResponseHead> from_h2_response(const Fields& list);
+std::optional<ResponseHead> from_h2_response(Fields list);
 
 }  // namespace scpool

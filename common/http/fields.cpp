@@ -52,4 +52,20 @@ std::vector<std::string_view> Fields::list(std::string_view name) const {
   return members;
 }
 
+bool Fields::lists(std::string_view name, std::string_view member) const {
+  for (const Field& field : fields_) {
+    if (!equals_ignoring_case(field.name, name)) {
+      continue;
+    }
+    for (std::string_view rest = field.value; !rest.empty();) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      if (equals_ignoring_case(trim(rest.substr(0, comma)), member)) {
+        return true;
+      }
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+  }
+  return false;
+}
+
 }  // namespace scpool

@@ -27,6 +27,8 @@ class Fields {
   void reserve(std::size_t count) { fields_.reserve(count); }
   auto begin() const { return fields_.begin(); }
   auto end() const { return fields_.end(); }
+  auto begin() { return fields_.begin(); }
+  auto end() { return fields_.end(); }
 
   void add(std::string name, std::string value) {
     fields_.push_back({std::move(name), std::move(value)});
@@ -48,6 +50,8 @@ class Fields {
   // The members of all fields of that name, split at commas and trimmed, empty ones left out
   // (RFC 9110 section 5.6.1).
   std::vector<std::string_view> list(std::string_view name) const;
+  // Whether list(name) has this member, compared without case.
+  bool lists(std::string_view name, std::string_view member) const;
 
   friend bool operator==(const Fields&, const Fields&) = default;
 

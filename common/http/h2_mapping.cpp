@@ -13,17 +13,25 @@ namespace {
 
 constexpr std::string_view kInternalPrefix = "tunnel-";
 
+constexpr std::size_t kPseudoFields = 5;
+constexpr std::size_t kFieldsToCome = 4;  // the worker's own: Via and what its rules add
+
 template <class Predicate>
-void append_lowered(const Fields& from, Fields& to, Predicate is_left_out) {
-  for (const Field& field : from) {
+void append_lowered(Fields from, Fields& to, Predicate is_left_out) {
+  for (Field& field : from) {
     if (!is_left_out(field.name)) {
-      to.add(to_lower(field.name), field.value);
+      make_lower(field.name);
+      to.add(std::move(field.name), std::move(field.value));
     }
   }
 }
 
-Fields target_list(std::string method, std::string_view protocol, const AbsoluteTarget& target) {
+Fields target_list(std::string method,
+                   std::string_view protocol,
+                   const AbsoluteTarget& target,
+                   std::size_t more) {
   Fields list;
+  list.reserve(kPseudoFields + more);
   list.add(":method", std::move(method));
   if (!protocol.empty()) {
     list.add(":protocol", std::string(protocol));
@@ -35,8 +43,7 @@ Fields target_list(std::string method, std::string_view protocol, const Absolute
 }
 
 bool is_lower_token(std::string_view name) {
-  return is_token(name) &&
-         std::none_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  return !name.empty() && http::all_in_class(name, http::CharacterClass::LowerToken);
 }
 
 HeadProblem malformed(std::string sentence) {
@@ -129,15 +136,15 @@ std::string joined_cookies(const Fields& list) {
 
 // Regular fields go on but those :authority and this tunnel stand for; cookie crumbs become one
 // field, at the place of the first.
-void copy_regular_fields(const Fields& list, Fields& fields) {
+void move_regular_fields(Fields& list, Fields& fields) {
   std::string cookies = joined_cookies(list);
-  for (const Field& field : list) {
+  for (Field& field : list) {
     const bool left_out = !is_regular(field) || field.name == "host" || field.name == "cookie" ||
                           field.name.starts_with(kInternalPrefix);
     if (!left_out) {
-      fields.add(field.name, field.value);
+      fields.add(std::move(field.name), std::move(field.value));
     } else if (field.name == "cookie" && !cookies.empty()) {
-      fields.add(field.name, std::exchange(cookies, {}));
+      fields.add(std::move(field.name), std::exchange(cookies, {}));
     }
   }
 }
@@ -198,12 +205,11 @@ std::optional<HeadProblem> take_kind(const PseudoFields& pseudo, TunnelRequest& 
 
 }  // namespace
 
-Fields to_h2_request(const RequestHead& head, const AbsoluteTarget& target) {
-  constexpr std::size_t kPseudoFields = 5;
-  Fields list = target_list(head.method, "", target);
-  list.reserve(head.fields.size() + kPseudoFields);
-  append_lowered(
-      head.fields, list, [](std::string_view name) { return equals_ignoring_case(name, "host"); });
+Fields to_h2_request(RequestHead head, const AbsoluteTarget& target) {
+  Fields list = target_list(std::move(head.method), "", target, head.fields.size());
+  append_lowered(std::move(head.fields), list, [](std::string_view name) {
+    return equals_ignoring_case(name, "host");
+  });
   return list;
 }
 
@@ -211,20 +217,20 @@ Fields to_h2_connect(const Authority& authority) {
   return {{":method", "CONNECT"}, {":authority", authority.text()}};
 }
 
-Fields to_h2_websocket(const RequestHead& head, const AbsoluteTarget& target) {
-  Fields list = target_list("CONNECT", "websocket", target);
-  append_lowered(head.fields, list, [](std::string_view name) {
+Fields to_h2_websocket(RequestHead head, const AbsoluteTarget& target) {
+  Fields list = target_list("CONNECT", "websocket", target, head.fields.size());
+  append_lowered(std::move(head.fields), list, [](std::string_view name) {
     return is_hop_by_hop(name) || equals_ignoring_case(name, "host") ||
            equals_ignoring_case(name, "sec-websocket-key");
   });
   return list;
 }
 
-Fields to_h2_response(const ResponseHead& head) {
+Fields to_h2_response(ResponseHead head) {
   Fields list;
   list.reserve(head.fields.size() + 1);
   list.add(":status", std::to_string(head.status));
-  append_lowered(head.fields, list, [](std::string_view) { return false; });
+  append_lowered(std::move(head.fields), list, [](std::string_view) { return false; });
   return list;
 }
 
@@ -244,7 +250,7 @@ Fields from_h2_trailers(const Fields& list) {
   return trailers;
 }
 
-std::variant<TunnelRequest, HeadProblem> from_h2_request(const Fields& list) {
+std::variant<TunnelRequest, HeadProblem> from_h2_request(Fields list) {
   PseudoFields pseudo;
   TunnelRequest request;
   auto problem = take_pseudo_fields(list, pseudo);
@@ -258,12 +264,13 @@ std::variant<TunnelRequest, HeadProblem> from_h2_request(const Fields& list) {
     return std::move(*problem);
   }
   if (request.kind != TunnelRequest::Kind::Connect) {
-    copy_regular_fields(list, request.head.fields);
+    request.head.fields.reserve(list.size() + kFieldsToCome);
+    move_regular_fields(list, request.head.fields);
   }
   return request;
 }
 
-std::optional<ResponseHead> from_h2_response(const Fields& list) {
+std::optional<ResponseHead> from_h2_response(Fields list) {
   if (list.empty() || list.begin()->name != ":status" || list.begin()->value.size() != 3) {
     return std::nullopt;
   }
@@ -274,7 +281,7 @@ std::optional<ResponseHead> from_h2_response(const Fields& list) {
   ResponseHead head;
   head.status = static_cast<int>(*status);
   head.reason = reason_phrase(head.status);
-  head.fields.reserve(list.size());
+  head.fields.reserve(list.size() + kFieldsToCome);
   std::size_t lengths = 0;
   for (auto field = list.begin() + 1; field != list.end(); ++field) {
     if (problem_of(*field) != nullptr || field->name == "te") {
@@ -284,7 +291,7 @@ std::optional<ResponseHead> from_h2_response(const Fields& list) {
       return std::nullopt;
     }
     if (!field->name.starts_with(kInternalPrefix)) {
-      head.fields.add(field->name, field->value);
+      head.fields.add(std::move(field->name), std::move(field->value));
     }
   }
   return head;

@@ -11,15 +11,24 @@ namespace {
 constexpr std::size_t kGroups = 8;
 using Groups = std::array<std::uint16_t, kGroups>;
 
+// Takes what stands before the next separator, or the rest; the separator goes, too.
+std::string_view take_part(std::string_view& text, char separator) {
+  const std::size_t end = std::min(text.find(separator), text.size());
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return part;
+}
+
 std::optional<IpAddress> parse_v4(std::string_view text) {
-  const auto parts = split(text, '.');
-  if (parts.size() != 4) {
+  constexpr std::ptrdiff_t kDots = 3;
+  if (std::count(text.begin(), text.end(), '.') != kDots) {
     return std::nullopt;
   }
   IpAddress address;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto number = parse_number(parts[i]);
-    if (!number || *number > 255 || (parts[i].size() > 1 && parts[i].front() == '0')) {
+  for (std::size_t i = 0; i <= kDots; ++i) {
+    const std::string_view part = take_part(text, '.');
+    const auto number = parse_number(part);
+    if (!number || *number > 255 || (part.size() > 1 && part.front() == '0')) {
       return std::nullopt;
     }
     address.bytes.at(i) = static_cast<std::uint8_t>(*number);
@@ -39,10 +48,9 @@ std::optional<GroupList> parse_groups(std::string_view text, bool may_end_in_v4)
   if (text.empty()) {
     return list;
   }
-  const auto parts = split(text, ':');
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const std::string_view part = parts[i];
-    const bool is_last = i + 1 == parts.size();
+  for (bool is_last = false; !is_last;) {
+    is_last = text.find(':') == std::string_view::npos;
+    const std::string_view part = take_part(text, ':');
     if (is_last && may_end_in_v4 && part.find('.') != std::string_view::npos) {
       const auto v4 = parse_v4(part);
       if (!v4 || list.count + 2 > kGroups) {

@@ -38,6 +38,7 @@ EventLoop::EventLoop()
   uv_prepare_start(before_wait_, [](uv_prepare_t* handle) {
     if (handle->data != nullptr) {
       static_cast<EventLoop*>(handle->data)->run_turn_ends();
+      static_cast<EventLoop*>(handle->data)->destroy_retired();
     }
   });
   uv_unref(reinterpret_cast<uv_handle_t*>(before_wait_));
@@ -85,9 +86,7 @@ void EventLoop::post(std::function<void()> work) {
 }
 
 void EventLoop::retire_erased(Retired retired) {
-  retired_.push_back(retired);
-  // Makes sure that there is an end of turn, even if nothing else happens.
-  uv_async_send(wake_);
+  retired_.push_back(retired);  // each turn ends before the loop waits: nobody has to wake it
 }
 
 void EventLoop::run_posted() {

@@ -111,7 +111,9 @@ int Stream::Block::wanted_interest() const {
 void Stream::Block::widen_interest() {
   if (poll != nullptr && alive()) {
     const int wanted = wanted_interest();
-    if ((wanted & ~interest) != 0) {
+    // Whoever waits for anything hears of errors, too.
+    const bool only_errors = wanted == UV_PRIORITIZED && interest != 0;
+    if ((wanted & ~interest) != 0 && !only_errors) {
       set_interest(wanted | (interest & ~UV_PRIORITIZED));
     }
     if (held_back && wants_bytes()) {

@@ -216,7 +216,7 @@ void IngressConnection::refuse(const IngressRefusal& refusal,
                                const std::string& method) {
   IngressRequest request;
   request.method = method;
-  request.request_id = random_hex(16);
+  request.request_id = random_id(16);
   parts_.metrics.request_started();
   BrowserAnswer(parts_.loop, *stream_, request, {}).refusal(parts_.node, refusal, more);
   parts_.metrics.request_ended(method, refusal.status, Duration::zero());

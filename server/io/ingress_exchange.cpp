@@ -222,7 +222,7 @@ void IngressExchange::watch_half_close() {
 }
 
 void IngressExchange::on_head(Fields list) {
-  std::optional<ResponseHead> head = from_h2_response(list);
+  std::optional<ResponseHead> head = from_h2_response(std::move(list));
   if (!head) {
     leave_stream(H2Code::ProtocolError);
     fail(ProxyErrorReason::HttpProtocolError, "the worker's answer is malformed");

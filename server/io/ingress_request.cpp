@@ -32,16 +32,9 @@ bool is_request_id(std::string_view text) {
 
 std::string take_request_id(RequestHead& head) {
   const auto given = head.fields.find("x-request-id");
-  std::string id = given && is_request_id(*given) ? std::string(*given) : random_hex(16);
+  std::string id = given && is_request_id(*given) ? std::string(*given) : random_id(16);
   head.fields.set("X-Request-Id", id);
   return id;
-}
-
-bool lists(const RequestHead& head, std::string_view name, std::string_view member) {
-  const std::vector<std::string_view> members = head.fields.list(name);
-  return std::any_of(members.begin(), members.end(), [member](std::string_view one) {
-    return equals_ignoring_case(one, member);
-  });
 }
 
 // Max-Forwards of OPTIONS and TRACE (RFC 9110 section 7.6.2). True: the request is for us.
@@ -91,7 +84,7 @@ Parsed read_websocket(IngressRequest request, RequestHead head, const AbsoluteTa
   if (auto problem = remove_hop_by_hop(head.fields)) {
     return refusal(*problem);
   }
-  request.h2 = to_h2_websocket(head, target);
+  request.h2 = to_h2_websocket(std::move(head), target);
   return request;
 }
 
@@ -126,7 +119,7 @@ Parsed read_absolute(IngressRequest request, RequestHead head, const std::string
   if (auto problem = remove_hop_by_hop(head.fields)) {
     return refusal(*problem);
   }
-  request.h2 = to_h2_request(head, target);
+  request.h2 = to_h2_request(std::move(head), target);
   return request;
 }
 
@@ -146,10 +139,10 @@ std::variant<IngressRequest, IngressRefusal> read_ingress_request(RequestHead he
   request.minor_version = head.minor_version;
   request.body = std::get<BodyPlan>(plan);
   request.accept = head.fields.find("accept").value_or("");
-  request.keep_alive = head.minor_version == 1 && !lists(head, "connection", "close") &&
-                       !lists(head, "proxy-connection", "close");
+  request.keep_alive = head.minor_version == 1 && !head.fields.lists("connection", "close") &&
+                       !head.fields.lists("proxy-connection", "close");
   request.expects_continue = head.minor_version == 1 && request.body.kind != BodyKind::None &&
-                             lists(head, "expect", "100-continue");
+                             head.fields.lists("expect", "100-continue");
   request.request_id = take_request_id(head);
   if (head.method == "CONNECT") {
     return read_connect(std::move(request), head);

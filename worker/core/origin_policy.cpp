@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "common/base/text.hpp"
 
@@ -12,43 +13,49 @@ constexpr std::array<std::uint16_t, 3> kMailPorts = {25, 465, 587};
 constexpr unsigned kBitsPerByte = 8;
 
 struct Prefix {
-  std::string_view address;
+  Prefix(std::string_view text, unsigned size) : network(*IpAddress::parse(text)), bits(size) {}
+  IpAddress network;
   unsigned bits;
 };
+using Prefixes = std::vector<Prefix>;
 
-constexpr std::array kLocal = {
-    Prefix{"127.0.0.0", 8}, Prefix{"0.0.0.0", 8}, Prefix{"::1", 128}, Prefix{"::", 128}};
+const Prefixes& local_prefixes() {
+  static const Prefixes kLocal = {{"127.0.0.0", 8}, {"0.0.0.0", 8}, {"::1", 128}, {"::", 128}};
+  return kLocal;
+}
 
-constexpr std::array kNeverReachable = {
-    Prefix{"169.254.0.0", 16},      // link-local, RFC 3927; 169.254.169.254 is the metadata service
-    Prefix{"224.0.0.0", 4},         // multicast
-    Prefix{"240.0.0.0", 4},         // reserved and broadcast
-    Prefix{"100.100.100.200", 32},  // metadata of one cloud inside shared address space
-    Prefix{"192.0.0.192", 32},      // the same of another
-    Prefix{"168.63.129.16", 32},    // the host's agent of a third
-    Prefix{"fe80::", 10},           // link-local
-    Prefix{"ff00::", 8},            // multicast
-    Prefix{"fd00:ec2::254", 128},   // metadata over IPv6
-    Prefix{"fd20:ce::254", 128},
-};
+const Prefixes& never_reachable_prefixes() {
+  static const Prefixes kNeverReachable = {
+      {"169.254.0.0", 16},      // link-local, RFC 3927; 169.254.169.254 is the metadata service
+      {"224.0.0.0", 4},         // multicast
+      {"240.0.0.0", 4},         // reserved and broadcast
+      {"100.100.100.200", 32},  // metadata of one cloud inside shared address space
+      {"192.0.0.192", 32},      // the same of another
+      {"168.63.129.16", 32},    // the host's agent of a third
+      {"fe80::", 10},           // link-local
+      {"ff00::", 8},            // multicast
+      {"fd00:ec2::254", 128},   // metadata over IPv6
+      {"fd20:ce::254", 128},
+  };
+  return kNeverReachable;
+}
 
 bool is_in(const IpAddress& address, const Prefix& prefix) {
-  const auto network = IpAddress::parse(prefix.address);
-  if (!network || network->family != address.family) {
+  if (prefix.network.family != address.family) {
     return false;
   }
-  for (unsigned bit = 0; bit < prefix.bits; ++bit) {
-    const unsigned mask = 0x80U >> (bit % kBitsPerByte);
-    if (((address.bytes.at(bit / kBitsPerByte) ^ network->bytes.at(bit / kBitsPerByte)) & mask) !=
-        0) {
+  const std::size_t whole = prefix.bits / kBitsPerByte;
+  for (std::size_t i = 0; i < whole; ++i) {
+    if (address.bytes[i] != prefix.network.bytes[i]) {
       return false;
     }
   }
-  return true;
+  const unsigned rest = prefix.bits % kBitsPerByte;
+  const unsigned mask = 0xffU << (kBitsPerByte - rest);
+  return rest == 0 || ((address.bytes[whole] ^ prefix.network.bytes[whole]) & mask & 0xffU) == 0;
 }
 
-template <std::size_t Count>
-bool is_in_any(const IpAddress& address, const std::array<Prefix, Count>& prefixes) {
+bool is_in_any(const IpAddress& address, const Prefixes& prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(), [&address](const Prefix& prefix) {
     return is_in(address, prefix);
   });
@@ -102,19 +109,19 @@ bool is_localhost_name(std::string_view host) {
 }
 
 bool is_local_address(const IpAddress& address) {
-  if (is_in_any(address, kLocal)) {
+  if (is_in_any(address, local_prefixes())) {
     return true;
   }
   const auto embedded = address.embedded_v4();
-  return embedded && is_in_any(*embedded, kLocal);
+  return embedded && is_in_any(*embedded, local_prefixes());
 }
 
 bool is_never_reachable(const IpAddress& address) {
-  if (is_in_any(address, kNeverReachable)) {
+  if (is_in_any(address, never_reachable_prefixes())) {
     return true;
   }
   const auto embedded = address.embedded_v4();
-  return embedded && is_in_any(*embedded, kNeverReachable);
+  return embedded && is_in_any(*embedded, never_reachable_prefixes());
 }
 
 OriginName origin_name(const Authority& authority) {

@@ -194,13 +194,13 @@ void ConnectionSet::on_dial_failed(TunnelConnection& connection, const DialFailu
   perform(actions);
 }
 
-void ConnectionSet::on_request(TunnelConnection& connection, StreamId stream, const Fields& head) {
+void ConnectionSet::on_request(TunnelConnection& connection, StreamId stream, Fields head) {
   if (is_canary(head)) {
     connection.link()->respond(stream, Fields{{":status", "204"}}, true);
     planner_.canary_answered(connection.index(), connection.epoch(), loop_.now());
     return;
   }
-  events_.request(*connection.link(), stream, head);
+  events_.request(*connection.link(), stream, std::move(head));
 }
 
 void ConnectionSet::on_control(TunnelConnection& connection, const ControlMessage& message) {

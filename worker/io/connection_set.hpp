@@ -23,7 +23,7 @@ struct ConnectionSetEvents {
   std::function<void(std::uint64_t jobs)> jobs_reported;  // by the server: that use the tunnel
   std::function<void(const GiveUp&)> gave_up;
   std::function<void()> finished;  // after drain(): none is left
-  std::function<void(TunnelLink&, StreamId, const Fields&)> request;
+  std::function<void(TunnelLink&, StreamId, Fields)> request;
   std::function<void(TunnelLink&)> link_gone;
 };
 
@@ -80,7 +80,7 @@ class ConnectionSet final : private TunnelConnectionListener {
 
   void on_connected(TunnelConnection& connection) override;
   void on_dial_failed(TunnelConnection& connection, const DialFailure& failure) override;
-  void on_request(TunnelConnection& connection, StreamId stream, const Fields& head) override;
+  void on_request(TunnelConnection& connection, StreamId stream, Fields head) override;
   void on_control(TunnelConnection& connection, const ControlMessage& message) override;
   void on_suspect(TunnelConnection& connection, bool suspect) override;
   void on_closed(TunnelConnection& connection, const Error& error) override;

@@ -48,7 +48,7 @@ struct OriginGateway::Core final : public OriginRequestOwner {
     }
   }
 
-  void serve(TunnelLink& link, StreamId stream, const Fields& head);
+  void serve(TunnelLink& link, StreamId stream, Fields head);
   std::optional<ProxyError> judge(TunnelRequest& request) const;
   void on_request_finished(OriginRequest& request) override;
 
@@ -67,24 +67,26 @@ std::optional<ProxyError> OriginGateway::Core::judge(TunnelRequest& request) con
   return prepare_for_site(request, *context.settings.config, context.settings.pseudonym);
 }
 
-void OriginGateway::Core::serve(TunnelLink& link, StreamId stream, const Fields& head) {
-  auto parsed = from_h2_request(head);
+void OriginGateway::Core::serve(TunnelLink& link, StreamId stream, Fields head) {
+  std::string id = request_id(head);
+  const std::string method(head.find(":method").value_or(""));
+  auto parsed = from_h2_request(std::move(head));
   const auto* problem = std::get_if<HeadProblem>(&parsed);
   TunnelRequest request =
       problem != nullptr ? TunnelRequest{} : std::move(*std::get_if<TunnelRequest>(&parsed));
   std::optional<ProxyError> error;
   if (problem != nullptr) {
     error = {ProxyErrorReason::HttpRequestError, ProxyErrorOrigin::Worker, problem->sentence};
-    request.head.method = head.find(":method").value_or("");
+    request.head.method = method;
   } else {
     error = judge(request);
   }
   std::unique_ptr<OriginRequest> task;
   const TunnelPlace place{&link, stream};
   if (request.kind == TunnelRequest::Kind::Connect) {
-    task = std::make_unique<OriginRelay>(context, place, std::move(request), request_id(head));
+    task = std::make_unique<OriginRelay>(context, place, std::move(request), std::move(id));
   } else {
-    task = std::make_unique<OriginExchange>(context, place, std::move(request), request_id(head));
+    task = std::make_unique<OriginExchange>(context, place, std::move(request), std::move(id));
   }
   OriginRequest& started = *task;
   requests.emplace(&started, std::move(task));
@@ -120,8 +122,8 @@ OriginGateway::~OriginGateway() {
   }
 }
 
-void OriginGateway::serve(TunnelLink& link, StreamId stream, const Fields& head) {
-  core_->serve(link, stream, head);
+void OriginGateway::serve(TunnelLink& link, StreamId stream, Fields head) {
+  core_->serve(link, stream, std::move(head));
 }
 
 void OriginGateway::link_gone(TunnelLink& link) {

@@ -58,7 +58,7 @@ class OriginGateway {
   ~OriginGateway();
 
   // From TunnelLinkListener::on_request, every request but the canary. Answers it in every case.
-  void serve(TunnelLink& link, StreamId stream, const Fields& head);
+  void serve(TunnelLink& link, StreamId stream, Fields head);
   // The link is over (on_link_closed) or is about to be destroyed: its requests are dropped.
   void link_gone(TunnelLink& link);
 

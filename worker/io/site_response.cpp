@@ -8,13 +8,6 @@
 namespace scpool::worker {
 namespace {
 
-bool lists(const Fields& fields, std::string_view name, std::string_view member) {
-  const auto members = fields.list(name);
-  return std::any_of(members.begin(), members.end(), [member](std::string_view other) {
-    return equals_ignoring_case(member, other);
-  });
-}
-
 // A response that ends at its head must not be followed by bytes that its fields speak of: such a
 // connection is not used again.
 bool has_phantom_body(const ResponseHead& head) {
@@ -26,10 +19,10 @@ bool has_phantom_body(const ResponseHead& head) {
 }
 
 bool stays_open(const ResponseHead& head) {
-  if (lists(head.fields, "Connection", "close") || has_phantom_body(head)) {
+  if (head.fields.lists("Connection", "close") || has_phantom_body(head)) {
     return false;
   }
-  return head.minor_version == 1 || lists(head.fields, "Connection", "keep-alive");
+  return head.minor_version == 1 || head.fields.lists("Connection", "keep-alive");
 }
 
 std::string_view version_of(const ResponseHead& head) {
@@ -105,7 +98,8 @@ void OriginExchange::take_head(ResponseHead& head) {
   add_via(head.fields, version_of(head), context().settings.pseudonym);
   reader_.emplace(plan);
   const bool end = reader_->state() == BodyReader::State::Done;
-  respond(to_h2_response(head), head.status, end);
+  const int status = head.status;
+  respond(to_h2_response(std::move(head)), status, end);
   if (end) {
     finish_response();
   }
@@ -116,13 +110,14 @@ void OriginExchange::take_interim(ResponseHead& head) {
     protocol_error("too many interim answers");
     return;
   }
-  respond(to_h2_response(head), head.status, false);
+  const int status = head.status;
+  respond(to_h2_response(std::move(head)), status, false);
 }
 
 void OriginExchange::take_upgrade(const ResponseHead& head) {
   const auto accept = head.fields.find("Sec-WebSocket-Accept");
-  if (websocket_key_.empty() || !lists(head.fields, "Upgrade", "websocket") ||
-      !lists(head.fields, "Connection", "upgrade") || accept != websocket_accept(websocket_key_)) {
+  if (websocket_key_.empty() || !head.fields.lists("Upgrade", "websocket") ||
+      !head.fields.lists("Connection", "upgrade") || accept != websocket_accept(websocket_key_)) {
     protocol_error(websocket_key_.empty() ? "it switched protocols without being asked"
                                           : "its WebSocket handshake is not valid");
     return;
@@ -141,7 +136,7 @@ void OriginExchange::take_upgrade(const ResponseHead& head) {
   });
   add_via(answer.fields, version_of(head), context().settings.pseudonym);
   upgraded_ = true;
-  respond(to_h2_response(answer), 200, false);
+  respond(to_h2_response(std::move(answer)), 200, false);
   open_record().status = 101;
   begin_relay();
 }

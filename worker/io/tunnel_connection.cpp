@@ -181,7 +181,7 @@ void TunnelConnection::on_link_ready() {
 }
 
 void TunnelConnection::on_request(StreamId stream, Fields head) {
-  listener_.on_request(*this, stream, head);
+  listener_.on_request(*this, stream, std::move(head));
 }
 
 void TunnelConnection::on_control(const ControlMessage& message) {

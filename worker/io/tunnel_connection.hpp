@@ -28,7 +28,7 @@ class TunnelConnectionListener {
   virtual void on_connected(TunnelConnection& connection) = 0;
   // Before it was connected.
   virtual void on_dial_failed(TunnelConnection& connection, const DialFailure& failure) = 0;
-  virtual void on_request(TunnelConnection& connection, StreamId stream, const Fields& head) = 0;
+  virtual void on_request(TunnelConnection& connection, StreamId stream, Fields head) = 0;
   virtual void on_control(TunnelConnection& connection, const ControlMessage& message) = 0;
   virtual void on_suspect(TunnelConnection& connection, bool suspect) = 0;
   // After it was connected.
