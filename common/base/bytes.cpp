@@ -44,13 +44,13 @@ ByteView ByteQueue::front() const {
   if (chunks_.empty()) {
     return {};
   }
-  return ByteView(chunks_.front()).subspan(front_offset_);
+  return ByteView(chunks_[first_]).subspan(front_offset_);
 }
 
 std::size_t ByteQueue::gather(std::span<ByteView> parts) const {
-  const std::size_t count = std::min(parts.size(), chunks_.size());
+  const std::size_t count = std::min(parts.size(), chunks().size());
   for (std::size_t i = 0; i < count; ++i) {
-    parts[i] = chunks_[i];
+    parts[i] = chunks()[i];
   }
   if (count > 0) {
     parts[0] = front();
@@ -62,15 +62,27 @@ void ByteQueue::drop(std::size_t count) {
   SCPOOL_CHECK(count <= size_);
   size_ -= count;
   while (count > 0) {
-    const std::size_t available = chunks_.front().size() - front_offset_;
+    const std::size_t available = chunks_[first_].size() - front_offset_;
     if (count < available) {
       front_offset_ += count;
       return;
     }
     count -= available;
     front_offset_ = 0;
-    keep_chunk(std::move(chunks_.front()));
-    chunks_.pop_front();
+    keep_chunk(std::move(chunks_[first_]));
+    drop_front_chunk();
+  }
+}
+
+void ByteQueue::drop_front_chunk() {
+  constexpr std::size_t kManyGone = 16;
+  ++first_;
+  if (first_ == chunks_.size()) {
+    chunks_.clear();
+    first_ = 0;
+  } else if (first_ >= kManyGone && first_ * 2 >= chunks_.size()) {
+    chunks_.erase(chunks_.begin(), chunks_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
   }
 }
 
@@ -81,9 +93,9 @@ void ByteQueue::splice(ByteQueue& other) {
       other.drop(other.front().size());
       continue;
     }
-    const std::size_t count = other.chunks_.front().size();
-    chunks_.push_back(std::move(other.chunks_.front()));
-    other.chunks_.pop_front();
+    const std::size_t count = other.chunks_[other.first_].size();
+    chunks_.push_back(std::move(other.chunks_[other.first_]));
+    other.drop_front_chunk();
     other.size_ -= count;
     size_ += count;
   }
@@ -91,6 +103,7 @@ void ByteQueue::splice(ByteQueue& other) {
 
 void ByteQueue::clear() {
   chunks_.clear();
+  first_ = 0;
   front_offset_ = 0;
   size_ = 0;
 }
@@ -99,7 +112,7 @@ std::string ByteQueue::to_string() const {
   std::string text;
   text.reserve(size_);
   std::size_t offset = front_offset_;
-  for (const Bytes& chunk : chunks_) {
+  for (const Bytes& chunk : chunks()) {
     text.append(as_text(ByteView(chunk).subspan(offset)));
     offset = 0;
   }

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,7 +39,11 @@ class ByteQueue {
   std::string to_string() const;  // a copy of everything, for tests and small messages
 
  private:
-  std::deque<Bytes> chunks_;
+  std::span<const Bytes> chunks() const { return std::span(chunks_).subspan(first_); }
+  void drop_front_chunk();
+
+  std::vector<Bytes> chunks_;  // unlike a deque's, its place is not there before it is needed
+  std::size_t first_ = 0;      // the chunks before it are gone
   std::size_t front_offset_ = 0;
   std::size_t size_ = 0;
 };

@@ -105,7 +105,9 @@ Result<std::vector<H2Event>> H2Session::receive(ByteView bytes) {
 }
 
 std::vector<H2Event> H2Session::take_events() {
-  return std::exchange(session_->events, {});
+  std::vector<H2Event> events = std::exchange(session_->events, {});
+  session_->events.reserve(events.size());  // the next batch is likely to be like this one
+  return events;
 }
 
 void H2Session::pull(ByteQueue& out, std::size_t target) {

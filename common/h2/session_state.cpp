@@ -204,7 +204,7 @@ bool SessionState::field_received(std::string_view name, std::string_view value)
   if (incoming.size > limits::kMaxHeaderListSize) {
     return false;
   }
-  incoming.fields.add(std::string(name), std::string(value));
+  incoming.fields.add_copy(name, value);
   return true;
 }
 

@@ -85,17 +85,14 @@ void add_via(Fields& fields, std::string_view version, std::string_view pseudony
 }
 
 bool via_names(const Fields& fields, std::string_view pseudonym) {
-  for (const std::string_view hop : fields.list("Via")) {
+  return fields.any_listed("Via", [pseudonym](std::string_view hop) {
     const std::size_t blank = hop.find_first_of(" \t");
     if (blank == std::string_view::npos) {
-      continue;
+      return false;
     }
     const std::string_view by = trim(hop.substr(blank));
-    if (equals_ignoring_case(by.substr(0, by.find_first_of(" \t(")), pseudonym)) {
-      return true;
-    }
-  }
-  return false;
+    return equals_ignoring_case(by.substr(0, by.find_first_of(" \t(")), pseudonym);
+  });
 }
 
 bool is_websocket_upgrade(const RequestHead& head) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "common/base/text.hpp"
-
 namespace scpool {
 
 void Fields::set(std::string_view name, std::string value) {
@@ -39,33 +37,16 @@ std::optional<std::string_view> Fields::find(std::string_view name) const {
 
 std::vector<std::string_view> Fields::list(std::string_view name) const {
   std::vector<std::string_view> members;
-  for (const Field& field : fields_) {
-    if (!equals_ignoring_case(field.name, name)) {
-      continue;
-    }
-    for (const std::string_view part : split(field.value, ',')) {
-      if (const std::string_view member = trim(part); !member.empty()) {
-        members.push_back(member);
-      }
-    }
-  }
+  any_listed(name, [&members](std::string_view member) {
+    members.push_back(member);
+    return false;
+  });
   return members;
 }
 
 bool Fields::lists(std::string_view name, std::string_view member) const {
-  for (const Field& field : fields_) {
-    if (!equals_ignoring_case(field.name, name)) {
-      continue;
-    }
-    for (std::string_view rest = field.value; !rest.empty();) {
-      const std::size_t comma = std::min(rest.find(','), rest.size());
-      if (equals_ignoring_case(trim(rest.substr(0, comma)), member)) {
-        return true;
-      }
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
-  }
-  return false;
+  return any_listed(
+      name, [member](std::string_view other) { return equals_ignoring_case(member, other); });
 }
 
 }  // namespace scpool

@@ -3,11 +3,14 @@
 // lower-case names and the pseudo-header fields (":method") first.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "common/base/text.hpp"
 
 namespace scpool {
 
@@ -33,6 +36,11 @@ class Fields {
   void add(std::string name, std::string value) {
     fields_.push_back({std::move(name), std::move(value)});
   }
+  void add_copy(std::string_view name, std::string_view value) {
+    Field& field = fields_.emplace_back();
+    field.name.assign(name);
+    field.value.assign(value);
+  }
   // Replaces every field of that name by one, at the place of the first; adds it when there is
   // none.
   void set(std::string_view name, std::string value);
@@ -50,6 +58,9 @@ class Fields {
   // The members of all fields of that name, split at commas and trimmed, empty ones left out
   // (RFC 9110 section 5.6.1).
   std::vector<std::string_view> list(std::string_view name) const;
+  // Whether any of them is one that `predicate` accepts.
+  template <class Predicate>
+  bool any_listed(std::string_view name, Predicate predicate) const;
   // Whether list(name) has this member, compared without case.
   bool lists(std::string_view name, std::string_view member) const;
 
@@ -58,5 +69,23 @@ class Fields {
  private:
   std::vector<Field> fields_;
 };
+
+template <class Predicate>
+bool Fields::any_listed(std::string_view name, Predicate predicate) const {
+  for (const Field& field : fields_) {
+    if (!equals_ignoring_case(field.name, name)) {
+      continue;
+    }
+    for (std::string_view rest = field.value; !rest.empty();) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      const std::string_view member = trim(rest.substr(0, comma));
+      if (!member.empty() && predicate(member)) {
+        return true;
+      }
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+  }
+  return false;
+}
 
 }  // namespace scpool

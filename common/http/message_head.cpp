@@ -199,7 +199,7 @@ void HeadParser::take_field_line(std::string_view line) {
     refuse(431, "the head has more than " + std::to_string(limits_.max_fields) + " fields");
     return;
   }
-  fields().add(std::string(field.name), std::string(field.value));
+  fields().add_copy(field.name, field.value);
 }
 
 void HeadParser::finish() {

@@ -13,7 +13,7 @@
 namespace scpool {
 namespace {
 
-constexpr std::size_t kPartsPerSend = 64;
+constexpr std::size_t kPartsPerSend = 16;
 constexpr std::size_t kTlsRecord = 16 * 1024;
 
 std::size_t total_size(std::span<const ByteView> parts) {
@@ -22,6 +22,20 @@ std::size_t total_size(std::span<const ByteView> parts) {
     total += part.size();
   }
   return total;
+}
+
+ssize_t send_parts(int descriptor, std::span<const ByteView> parts) {
+  constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+  if (parts.size() == 1) {
+    return send(descriptor, parts[0].data(), parts[0].size(), kFlags);
+  }
+  std::array<iovec, kPartsPerSend> vectors;
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  for (const ByteView part : parts.first(std::min(parts.size(), kPartsPerSend))) {
+    vectors[message.msg_iovlen++] = {const_cast<std::uint8_t*>(part.data()), part.size()};
+  }
+  return sendmsg(descriptor, &message, kFlags);
 }
 
 }  // namespace
@@ -39,14 +53,8 @@ void Stream::Block::note_level() {
 }
 
 std::size_t Stream::Block::send_now(std::span<const ByteView> parts) {
-  std::array<iovec, kPartsPerSend> vectors{};
-  msghdr message{};
-  message.msg_iov = vectors.data();
-  for (const ByteView part : parts.first(std::min(parts.size(), kPartsPerSend))) {
-    vectors[message.msg_iovlen++] = {const_cast<std::uint8_t*>(part.data()), part.size()};
-  }
   while (true) {
-    const ssize_t sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = send_parts(descriptor, parts);
     if (sent >= 0) {
       return static_cast<std::size_t>(sent);
     }
