@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/page.hpp"
+#include "common/base/random.hpp"
 #include "common/tls/proof.hpp"
 #include "server/io/admin_pages.hpp"
 #include "server/io/secret_files.hpp"
@@ -179,8 +181,10 @@ void Server::on_request(const HttpRequest& request, HttpReply reply) {
   HttpResponse page;
   page.fields.add("Content-Type", "text/html; charset=utf-8");
   page.fields.add("Cache-Control", "no-store");
-  page.fields.add("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
-  page.body = tunnels_page(*parts_, account);
+  const std::string nonce = random_hex(16);
+  page.fields.add("Content-Security-Policy", page_policy(nonce));
+  page.fields.add("X-Content-Type-Options", "nosniff");
+  page.body = tunnels_page(*parts_, account, nonce);
   reply.send(page);
 }
 

@@ -224,22 +224,6 @@ std::string overview() {
          "            4 pool not at full strength, 5 deadline passed, 6 rollout stopped.\n";
 }
 
-// The verb's own flags and, for `up` and `config`, the pool's settings as flags.
-FlagTable all_flags(const Verb& verb) {
-  std::vector<SettingSpec> specs = verb.flags.specs();
-  if (verb.takes_pool_settings) {
-    for (SettingSpec spec : pool_setting_table().specs()) {
-      spec.environment = pool_setting_table().environment_name(spec);
-      spec.name = flag_of_setting(spec.name);
-      // A secret on the command line would be in everybody's process list.
-      if (!spec.secret && verb.flags.find(spec.name) == nullptr) {
-        specs.push_back(std::move(spec));
-      }
-    }
-  }
-  return {"SC_POOL_", std::move(specs)};
-}
-
 std::string verb_help(const Verb& verb) {
   return verb.summary + "\n\nUsage: sc-pool " + verb.name +
          (verb.words.empty() ? "" : " " + verb.words) + " [FLAGS]\n\n" + help_text(all_flags(verb));
@@ -307,6 +291,21 @@ ExitCode run_verb(const std::string& program, const Verb& verb, const ParsedFlag
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = make_verbs();
   return all;
+}
+
+FlagTable all_flags(const Verb& verb) {
+  std::vector<SettingSpec> specs = verb.flags.specs();
+  if (verb.takes_pool_settings) {
+    for (SettingSpec spec : pool_setting_table().specs()) {
+      spec.environment = pool_setting_table().environment_name(spec);
+      spec.name = flag_of_setting(spec.name);
+      // A secret on the command line would be in everybody's process list.
+      if (!spec.secret && verb.flags.find(spec.name) == nullptr) {
+        specs.push_back(std::move(spec));
+      }
+    }
+  }
+  return {"SC_POOL_", std::move(specs)};
 }
 
 std::string flag_of_setting(std::string_view key) {

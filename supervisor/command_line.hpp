@@ -50,5 +50,7 @@ ExitCode run_command_line(const std::string& program, const std::vector<std::str
 ExitCode complain(ExitCode code, std::string_view sentence);
 // The flag of a pool setting: "pool.size" is "size", "worker.log_level" is "worker-log-level".
 std::string flag_of_setting(std::string_view key);
+// The verb's own flags and, where it takes them, the pool's settings as flags; no secrets.
+FlagTable all_flags(const Verb& verb);
 
 }  // namespace scpool::supervisor

@@ -1,6 +1,7 @@
 // Verbs that need no supervisor: config, version, completion.
 #include <unistd.h>
 
+#include "common/base/text.hpp"
 #include "common/config/flag_text.hpp"
 #include "supervisor/pool_setup.hpp"
 #include "supervisor/terminal.hpp"
@@ -37,15 +38,37 @@ ExitCode run_version(const Invocation& /*invocation*/) {
   return ExitCode::Done;
 }
 
+namespace {
+
+// Of "[pause|resume]": the words that may be typed as they are. None of "SLOT".
+std::vector<std::string> choices_of(std::string_view words) {
+  std::vector<std::string> choices;
+  if (words.find('|') == std::string_view::npos) {
+    return choices;
+  }
+  words = words.starts_with('[') ? words.substr(1, words.size() - 2) : words;
+  for (const std::string_view word : split(words, '|')) {
+    choices.emplace_back(word);
+  }
+  return choices;
+}
+
+}  // namespace
+
 ExitCode run_completion(const Invocation& invocation) {
   const std::string word = invocation.words.empty() ? "" : invocation.words.front();
   constexpr std::pair<std::string_view, Shell> kShells[] = {
       {"bash", Shell::Bash}, {"zsh", Shell::Zsh}, {"fish", Shell::Fish}};
   for (const auto& [name, shell] : kShells) {
     if (word == name) {
-      std::vector<CompletionCommand> commands;
+      std::vector<FlagTable> tables;
       for (const Verb& verb : verbs()) {
-        commands.push_back({verb.name, verb.summary, &verb.flags});
+        tables.push_back(all_flags(verb));
+      }
+      std::vector<CompletionCommand> commands;
+      for (std::size_t index = 0; index < tables.size(); ++index) {
+        const Verb& verb = verbs()[index];
+        commands.push_back({verb.name, verb.summary, &tables[index], choices_of(verb.words)});
       }
       Terminal(STDOUT_FILENO).write(completion_script(shell, "sc-pool", commands));
       return ExitCode::Done;

@@ -42,6 +42,7 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
       started_at_(loop.wall_now()),
       event_file_(setup_.directories.state + "/events.ndjson"),
       journal_(kJournalSize, first_cursor(started_at_), event_file_.load()),
+      figures_(loop.now()),
       state_file_(setup_.state_path),
       client_(loop),
       probe_(loop, client_),
@@ -112,6 +113,7 @@ void Supervisor::pump() {
   while (!queue_.empty()) {
     const PoolEvent event = std::move(queue_.front());
     queue_.pop_front();
+    figures_.note(event, loop_.now());
     for (const PoolAction& action : controller_.handle(event, loop_.now())) {
       if (auto entry = journal_entry(action)) {
         note(std::move(*entry));
@@ -120,6 +122,7 @@ void Supervisor::pump() {
     }
   }
   pumping_ = false;
+  note_strength();
   wake_.arm(controller_.next_deadline());
   if (events_.on_changed) {
     events_.on_changed();
@@ -132,8 +135,14 @@ void Supervisor::pump() {
   }
 }
 
+void Supervisor::note_strength() {
+  const PoolSnapshot pool = controller_.snapshot(loop_.now());
+  figures_.note_strength(pool.shutting_down ? pool.size : pool.ready, pool.size, loop_.now());
+}
+
 void Supervisor::note(JournalEntry entry) {
   const JournalEntry& written = journal_.append(std::move(entry), loop_.wall_now());
+  figures_.note(written);
   const auto kept = event_file_.append(written, journal_);
   if (!kept.ok() && events_kept_) {
     log_.error("state", "events are not kept on disk: " + kept.error().sentence());
@@ -274,7 +283,8 @@ void Supervisor::probe(WorkerId worker) {
   }
   probe_.start(*process,
                setup_.config.policy.probe_timeout,
-               [this](std::variant<ProbeAnswered, ProbeFailed> answer) {
+               [this, began = loop_.now()](std::variant<ProbeAnswered, ProbeFailed> answer) {
+                 figures_.note_probe(loop_.now() - began);
                  std::visit([this](auto& event) { submit(std::move(event)); }, answer);
                });
 }
@@ -292,35 +302,6 @@ void Supervisor::write_state() {
   }
 }
 
-StatusReport Supervisor::report() const {
-  StatusReport report;
-  report.pool = setup_.config.name;
-  report.tunnel_name = setup_.config.tunnel_name;
-  report.supervisor_pid = getpid();
-  report.version = SCPOOL_VERSION;
-  report.started_at = started_at_;
-  report.now = loop_.now();
-  report.wall_now = loop_.wall_now();
-  report.log_directory = setup_.directories.logs;
-  report.log_file = setup_.log_file;
-  report.control_socket = setup_.control_socket;
-  report.config_file = setup_.config_file;
-  report.api_address = setup_.api_address;
-  report.snapshot = controller_.snapshot(report.now);
-  report.local = setup_.local;
-  report.workers_started = journal_.started();
-  report.workers_ended = journal_.ended_by_cause();
-  for (const auto& [worker, process] : workers_) {
-    report.facts[worker] = {
-        process->pid(), process->started_at(), process->files().log, process->files().socket};
-  }
-  return report;
-}
-
-std::string Supervisor::explain(SlotIndex slot) const {
-  return controller_.explain(slot, loop_.now());
-}
-
 void Supervisor::go_down(StopUrgency urgency, std::optional<Duration> limit) {
   if (limit.has_value() && urgency == StopUrgency::Drain) {
     stop_limit_.start(*limit, [this] { submit(ShutdownRequested{StopUrgency::Now}); });
@@ -329,12 +310,12 @@ void Supervisor::go_down(StopUrgency urgency, std::optional<Duration> limit) {
 }
 
 Result<std::string> Supervisor::reload() {
+  reopen_logs();  // rotation must not depend on a configuration without errors
   auto read = setup_.read_config();
   if (!read) {
     log_.error("pool", "reload refused: " + read.error().sentence());
     return read.error();
   }
-  reopen_logs();
   PoolConfig config = std::move(read.value().config);
   setup_.account = std::move(read.value().account);
   tunnels_.set_account(setup_.account);
@@ -364,8 +345,12 @@ void Supervisor::reopen_logs() {
 
 void Supervisor::keep_logs() {
   const LogSettings& log = setup_.config.log;
-  const LogKeeper keeper(
-      {setup_.directories.logs, setup_.config.name, log.max_size, log.keep, log.max_age});
+  const LogKeeper keeper({setup_.directories.logs,
+                          setup_.config.name,
+                          log.max_size,
+                          log.keep,
+                          log.max_age,
+                          log.max_total});
   std::set<std::string> current;
   for (const auto& [worker, process] : workers_) {
     current.insert(process->files().log);
@@ -379,19 +364,8 @@ void Supervisor::keep_logs() {
     }
   }
   keeper.remove_old(current, loop_.wall_now());
+  keeper.limit_total(current);
   log_timer_.start(kLogPeriod, [this] { keep_logs(); });
-}
-
-std::optional<std::string> Supervisor::permanent_failure() const {
-  const PoolSnapshot snapshot = controller_.snapshot(loop_.now());
-  for (const VacantSlotSnapshot& slot : snapshot.vacant) {
-    if (slot.state == VacancyState::Failed && slot.last_cause.has_value()) {
-      const std::string line = slot.last_lines.empty() ? "" : ": " + slot.last_lines.back();
-      return "worker " + std::to_string(slot.slot.value) + " cannot start (" +
-             std::string(to_text(*slot.last_cause)) + ")" + line;
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace scpool::supervisor

@@ -82,6 +82,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   void pump();
   void perform(const PoolAction& action);
   void note(JournalEntry entry);
+  void note_strength();
   void start_worker(const StartWorker& action);
   void note_exit(WorkerId worker, const WorkerExit& exit, const Evidence& evidence);
   void probe(WorkerId worker);
@@ -100,6 +101,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   EventFile event_file_;
   EventJournal journal_;
   bool events_kept_ = true;
+  PoolFigures figures_;
   StateFile state_file_;
   HttpClient client_;
   WorkerProbe probe_;

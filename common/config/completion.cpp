@@ -59,6 +59,10 @@ std::string bash_command(const CompletionCommand& command) {
   if (!values.empty()) {
     text += "      case \"$previous\" in\n" + values + "      esac\n";
   }
+  if (!command.words.empty()) {
+    text += "      if [ \"${current#-}\" = \"$current\" ]; then COMPREPLY=($(compgen -W " +
+            quoted(join(command.words, " ")) + " -- \"$current\")); return; fi\n";
+  }
   return text + "      COMPREPLY=($(compgen -W " + quoted(flags) + " -- \"$current\")) ;;\n";
 }
 
@@ -136,7 +140,8 @@ std::string zsh_script(std::string_view program, const std::vector<CompletionCom
     for (const SettingSpec* spec : specs) {
       text += zsh_flag(*spec);
     }
-    text += "        '*:file:_files' ;;\n";
+    text += command.words.empty() ? "        '*:file:_files' ;;\n"
+                                  : "        '1:word:(" + join(command.words, " ") + ")' ;;\n";
   }
   return text + "  esac\n}\ncompdef " + function + " " + std::string(program) + "\n";
 }
@@ -164,6 +169,9 @@ std::string fish_script(std::string_view program, const std::vector<CompletionCo
   }
   for (const CompletionCommand& command : commands) {
     const std::string prefix = start + " -n '__fish_seen_subcommand_from " + command.name + "'";
+    if (!command.words.empty()) {
+      text += prefix + " -a " + quoted(join(command.words, " ")) + "\n";
+    }
     for (const SettingSpec* spec : supported(command)) {
       text += fish_flag(prefix, *spec);
     }

@@ -19,6 +19,7 @@ struct CompletionCommand {
   std::string name;
   std::string help;
   const FlagTable* flags = nullptr;
+  std::vector<std::string> words = {};  // what may stand where no flag does
 };
 
 enum class Shell { Bash, Zsh, Fish };

@@ -3,48 +3,14 @@
 #include <map>
 #include <vector>
 
+#include "common/base/page.hpp"
 #include "common/base/text.hpp"
 
 namespace scpool::server {
 
 namespace {
 
-constexpr std::string_view kTop = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="5">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>Tunnels</title>
-<style>
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1c2430}
-h1{font-size:1.4rem} h2{font-size:1.1rem;margin:2rem 0 .4rem}
-table{border-collapse:collapse;width:100%} th,td{text-align:left;padding:.35rem .7rem}
-th{color:#5a6675;font-weight:600;border-bottom:2px solid #d7dde5} td{border-bottom:1px solid #e7ebf0}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums} code{font-size:.9em}
-.running{color:#12763f}.draining,.booting{color:#9a6200}.disconnected{color:#b3261e}.terminated{color:#7a8594}
-</style></head><body>
-)";
 constexpr std::size_t kEndedShown = 20;
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string age_text(const std::optional<std::int64_t>& since, WallTime now) {
   return since ? rough_duration(std::chrono::seconds{unix_seconds(now) - *since}) : "–";
@@ -71,82 +37,131 @@ LiveFigures live_figures(const ServerParts& parts, const TunnelId& id) {
   return sum;
 }
 
-void add_cell(std::string& out, std::string_view kind, const std::string& html) {
-  out.append("<td").append(kind).append(">").append(html).append("</td>");
+void add_cell(std::string& out,
+              std::string_view classes,
+              std::string_view label,
+              const std::string& html) {
+  out.append("<td class=\"").append(classes).append("\" data-label=\"").append(label);
+  out.append("\">").append(html).append("</td>");
+}
+
+std::string_view tone(TunnelPhase phase) {
+  switch (phase) {
+    case TunnelPhase::Booting:
+      return "is-busy";
+    case TunnelPhase::Running:
+      return "is-good";
+    case TunnelPhase::Disconnected:
+      return "is-bad";
+    case TunnelPhase::Draining:
+      return "is-wait";
+    case TunnelPhase::Terminated:
+      return "is-none";
+  }
+  return "is-none";
+}
+
+std::string tunnel_head(const TunnelId& id) {
+  return "<th scope=\"row\" class=\"tunnel\"><code>" + escaped_html(id.value) + "</code></th>";
 }
 
 std::string member_row(const ServerParts& parts, const Tunnel& tunnel) {
   const TunnelState& state = tunnel.state;
   const LiveFigures live = live_figures(parts, state.id);
   const WallTime now = parts.loop.wall_now();
-  const std::string phase(to_text(tunnel.phase));
-  std::string row = "<tr>";
-  add_cell(row, "", "<code>" + escaped(state.id.value) + "</code>");
-  add_cell(row, " class=\"" + phase + '"', phase + (state.tunnel_pool ? "" : " (no pool)"));
-  add_cell(row, "", escaped(state.metadata.hostname));
-  add_cell(row, " class=\"n\"", age_text(state.creation_time, now));
-  add_cell(row, " class=\"n\"", std::to_string(parts.ledger.jobs().running_on(state.id)));
-  add_cell(row, " class=\"n\"", std::to_string(live.connections));
-  add_cell(row, " class=\"n\"", std::to_string(live.streams));
-  add_cell(row, " class=\"n\"", size_text(live.sent));
-  add_cell(row, " class=\"n\"", size_text(live.received));
-  add_cell(row, " class=\"n\"", live.connections == 0 ? "–" : rough_duration(live.round_trip));
-  return row + "</tr>\n";
+  std::string row =
+      "<tr id=\"tunnel-" + escaped_html(state.id.value) + "\">" + tunnel_head(state.id);
+  row.append("<td class=\"state\"><span class=\"badge ").append(tone(tunnel.phase)).append("\">");
+  row.append(to_text(tunnel.phase)).append("</span>");
+  row.append(state.tunnel_pool ? "" : "<span class=\"role\">not a pool</span>").append("</td>");
+  add_cell(row, "", "Host", escaped_html(state.metadata.hostname));
+  add_cell(row, "num", "Age", age_text(state.creation_time, now));
+  add_cell(row, "num", "Jobs", std::to_string(parts.ledger.jobs().running_on(state.id)));
+  add_cell(row, "num", "Connections", std::to_string(live.connections));
+  add_cell(row, "num", "Streams", std::to_string(live.streams));
+  add_cell(row, "num", "Sent", size_text(live.sent));
+  add_cell(row, "num", "Received", size_text(live.received));
+  add_cell(row, "num", "Round trip", live.connections == 0 ? "–" : rough_duration(live.round_trip));
+  return row + "</tr>";
 }
 
 std::string ended_table(const std::vector<const Tunnel*>& ended, WallTime now) {
   std::string out =
-      "<h2>Ended</h2>\n<table><tr><th>Tunnel</th><th>Name</th><th>Reason</th>"
-      "<th class=\"n\">Ended</th></tr>\n";
+      "<section class=\"card\"><h2>Ended</h2><table><thead><tr><th scope=\"col\">Tunnel</th>"
+      "<th scope=\"col\">Name</th><th scope=\"col\">Reason</th>"
+      "<th scope=\"col\" class=\"num\">Ended</th></tr></thead><tbody>";
   for (std::size_t index = 0; index < ended.size() && index < kEndedShown; ++index) {
     const TunnelState& state = ended[ended.size() - 1 - index]->state;
-    out += "<tr>";
-    add_cell(out, "", "<code>" + escaped(state.id.value) + "</code>");
-    add_cell(out, "", escaped(state.tunnel_identifier));
-    add_cell(out, "", escaped(state.shutdown_reason.value_or("")));
-    add_cell(out, " class=\"n\"", age_text(state.shutdown_time, now) + " ago");
-    out += "</tr>\n";
+    out += "<tr id=\"ended-" + escaped_html(state.id.value) + "\">" + tunnel_head(state.id);
+    add_cell(out, "", "Name", escaped_html(state.tunnel_identifier));
+    add_cell(out, "", "Reason", escaped_html(state.shutdown_reason.value_or("")));
+    add_cell(out, "num", "Ended", age_text(state.shutdown_time, now) + " ago");
+    out += "</tr>";
   }
-  return out + "</table>\n";
+  return out + "</tbody></table></section>";
+}
+
+std::string pool_section(const ServerParts& parts,
+                         const std::string& name,
+                         const std::vector<const Tunnel*>& members) {
+  std::size_t ready = 0;
+  std::string rows;
+  for (const Tunnel* tunnel : members) {
+    ready += tunnel->takes_jobs() ? 1U : 0U;
+    rows += member_row(parts, *tunnel);
+  }
+  const std::string_view dot = ready == members.size() ? "is-good"
+                               : ready > 0             ? "is-wait"
+                                                       : "is-bad";
+  std::string text = "<section class=\"card\"><h2 class=\"named\"><span class=\"dot ";
+  text.append(dot).append("\"></span>");
+  text += (name.empty() ? "<i>unnamed</i>" : escaped_html(name)) + ": " + std::to_string(ready) +
+          " of " + std::to_string(members.size()) + " ready</h2>";
+  return text +
+         "<table><thead><tr><th scope=\"col\">Tunnel</th><th scope=\"col\">State</th>"
+         "<th scope=\"col\">Host</th><th scope=\"col\" class=\"num\">Age</th>"
+         "<th scope=\"col\" class=\"num\">Jobs</th>"
+         "<th scope=\"col\" class=\"num\">Connections</th>"
+         "<th scope=\"col\" class=\"num\">Streams</th><th scope=\"col\" class=\"num\">Sent</th>"
+         "<th scope=\"col\" class=\"num\">Received</th>"
+         "<th scope=\"col\" class=\"num\">Round trip</th></tr></thead><tbody>" +
+         rows + "</tbody></table></section>";
+}
+
+std::string count_of(std::size_t number, std::string_view noun) {
+  return std::to_string(number) + " " + std::string(noun) + (number == 1 ? "" : "s");
 }
 
 }  // namespace
 
-std::string tunnels_page(const ServerParts& parts, const std::string& account) {
+std::string tunnels_page(const ServerParts& parts,
+                         const std::string& account,
+                         std::string_view nonce) {
   std::map<std::string, std::vector<const Tunnel*>> pools;
   std::vector<const Tunnel*> ended;
+  std::size_t active = 0;
   for (const Tunnel* tunnel : parts.ledger.tunnels().of_owner(account)) {
     if (tunnel->active()) {
       pools[tunnel->state.tunnel_identifier].push_back(tunnel);
+      ++active;
     } else {
       ended.push_back(tunnel);
     }
   }
-  std::string page(kTop);
-  page += "<h1>Tunnels of " + escaped(account) + "</h1>\n";
-  if (pools.empty()) {
-    page += "<p>No tunnel is running.</p>\n";
-  }
+  const std::string heading =
+      active == 0 ? "No tunnel is running"
+                  : count_of(active, "tunnel") + " running under " + count_of(pools.size(), "name");
+  const std::string title = escaped_html(heading + " · " + account);
+  std::string content = "<main data-title=\"" + title +
+                        "\"><header class=\"top\"><p class=\"faint\">Tunnels of <b>" +
+                        escaped_html(account) + "</b></p><h1>" + heading + "</h1></header>";
   for (const auto& [name, members] : pools) {
-    std::size_t ready = 0;
-    std::string rows;
-    for (const Tunnel* tunnel : members) {
-      ready += tunnel->takes_jobs() ? 1U : 0U;
-      rows += member_row(parts, *tunnel);
-    }
-    page += "<h2>" + (name.empty() ? "<i>unnamed</i>" : escaped(name)) + " — " +
-            std::to_string(ready) + " of " + std::to_string(members.size()) + " ready</h2>\n";
-    page +=
-        "<table><tr><th>Tunnel</th><th>State</th><th>Host</th><th class=\"n\">Age</th>"
-        "<th class=\"n\">Jobs</th><th class=\"n\">Connections</th><th class=\"n\">Streams</th>"
-        "<th class=\"n\">Sent</th><th class=\"n\">Received</th><th class=\"n\">Round trip</th>"
-        "</tr>\n" +
-        rows + "</table>\n";
+    content += pool_section(parts, name, members);
   }
   if (!ended.empty()) {
-    page += ended_table(ended, parts.loop.wall_now());
+    content += ended_table(ended, parts.loop.wall_now());
   }
-  return page + "</body></html>\n";
+  return whole_page(title, content + "</main>", nonce);
 }
 
 }  // namespace scpool::server

@@ -53,6 +53,9 @@ struct ProbeAnswered {
   std::uint32_t jobs = 0;
   std::uint32_t streams = 0;
   std::uint32_t connections = 0;
+  std::uint32_t suspect_connections = 0;  // among them: silent, and given no new streams
+  std::uint64_t sent_bytes = 0;           // HTTP/2, to the server; starts anew with a connection
+  std::uint64_t received_bytes = 0;
   std::uint64_t memory = 0;  // bytes resident
   std::uint32_t descriptors = 0;
   std::string detail;  // of a /readyz that is not 200: why
@@ -85,11 +88,9 @@ struct TunnelDeleteFailed {
   TunnelId tunnel;
   std::string why;
 };
-
 struct DrainFinished {  // the worker says that nothing uses it any more; its exit follows
   WorkerId worker;
 };
-
 struct TimerFired {};  // next_deadline() came
 // A worker that an earlier supervisor started still lives and was taken back.
 struct WorkerAdopted {
@@ -99,7 +100,6 @@ struct WorkerAdopted {
 };
 // After the last WorkerAdopted: what was recorded and not adopted is gone; begin.
 struct PoolStarted {};
-
 struct ScaleRequested {
   std::uint32_t size = 0;
 };

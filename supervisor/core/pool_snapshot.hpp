@@ -22,11 +22,13 @@ struct WorkerSnapshot {
   std::string deadline_means;  // "killed unless it has ended", "recycled: max age"
   ConfigHash config;
   TunnelId tunnel;
+  std::uint32_t silent_probes = 0;  // unanswered in a row
   bool local_ready = false;
   std::optional<bool> server_ready;  // of the REST list; nothing when stale or not asked
   std::uint32_t jobs = 0;
   std::uint32_t streams = 0;
   std::uint32_t connections = 0;
+  std::uint32_t suspect_connections = 0;
   std::uint64_t memory = 0;
   std::uint32_t descriptors = 0;
 };

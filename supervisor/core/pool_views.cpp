@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/text.hpp"
+#include "supervisor/core/pool_explanation.hpp"
 #include "supervisor/core/pool_state.hpp"
 
 namespace scpool::supervisor {
@@ -57,11 +58,13 @@ WorkerSnapshot view_of(const Member& member, const PoolPolicy& policy, bool susp
   }
   view.config = member.config;
   view.tunnel = member.last.tunnel;
+  view.silent_probes = member.health.silent_probes();
   view.local_ready = member.health.local_ready();
   view.server_ready = member.health.server_ready();
   view.jobs = member.last.jobs;
   view.streams = member.last.streams;
   view.connections = member.last.connections;
+  view.suspect_connections = member.last.suspect_connections;
   view.memory = member.last.memory;
   view.descriptors = member.last.descriptors;
   return view;
@@ -143,42 +146,11 @@ PoolRecord PoolState::record() const {
 }
 
 std::string PoolState::explain(SlotIndex slot, Instant now) const {
-  std::string text;
-  for (const Member& member : members_) {
-    if (member.id.slot != slot) {
-      continue;
-    }
-    text += "worker " + to_text(member.id) + " is " + std::string(to_text(member.state)) + " for " +
-            rough_duration(now - member.since) + " (" + to_text(member.reason) + ")";
-    const bool suspected = suspected_since_ != kNever;
-    if (suspected && member.state == WorkerState::Unhealthy) {
-      text += "; kept: the network or the server is suspected";
-    }
-    if (const Instant next = deadline_of(member, policy_, suspected); next != kNever) {
-      text += "; in " + rough_duration(std::max(Duration::zero(), next - now)) + ": " +
-              std::string(meaning_of(member.state));
-    }
-    text += member.place == Place::Beside ? "; it comes to take the slot over\n" : "\n";
-  }
-  if (!text.empty() || slot.value >= slots_.size()) {
-    return text;
-  }
-  const SlotHistory& history = slots_[slot.value].history;
-  text = "slot " + std::to_string(slot.value) +
-         " has no worker: " + std::string(to_text(history.state));
-  if (history.last_cause) {
-    text += ", the last one ended by " + std::string(to_text(*history.last_cause)) + " (" +
-            std::to_string(history.failures) + " in a row)";
-  }
-  if (alike_.cause()) {
-    text += "; the cause is in several slots, so one tries for all";
-  }
-  text += "; next start in " +
-          rough_duration(std::max(Duration::zero(), history.next_start - now)) + "\n";
-  for (const std::string& line : history.last_lines) {
-    text += "  | " + line + "\n";
-  }
-  return text;
+  const bool has_worker = std::any_of(members_.begin(), members_.end(), [slot](const auto& member) {
+    return member.id.slot == slot;
+  });
+  return has_worker || slot.value < slots_.size() ? explanation(slot, snapshot(now), policy_, now)
+                                                  : std::string();
 }
 
 }  // namespace scpool::supervisor

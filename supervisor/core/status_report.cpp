@@ -214,7 +214,8 @@ std::string status_line(const PoolSnapshot& snapshot) {
   }
   for (const VacancyState state : {VacancyState::Backoff, VacancyState::Failed}) {
     if (const std::uint32_t count = count_vacancy(snapshot, state); count > 0) {
-      line += ", " + std::to_string(count) + " in " + std::string(to_text(state));
+      line += ", " + std::to_string(count) + (state == VacancyState::Backoff ? " in " : " ") +
+              std::string(to_text(state));
     }
   }
   if (snapshot.pool_cause.has_value()) {

@@ -1,5 +1,5 @@
 // Everything that is shown of a pool, and its forms: the JSON of `status --json` (a stable
-// contract), Prometheus metrics, the page at `/`, and one line for the service manager. Made by the
+// contract), Prometheus metrics, a text, and one line for the service manager. Made by the
 // supervisor from the deciders' snapshot and what it knows of processes. Not in the layout's list:
 // control socket, TCP API, metrics and page show the same facts.
 #pragma once
@@ -11,6 +11,7 @@
 
 #include "common/base/secret.hpp"
 #include "common/base/time.hpp"
+#include "supervisor/core/pool_figures.hpp"
 #include "supervisor/core/pool_snapshot.hpp"
 
 namespace scpool::supervisor {
@@ -51,6 +52,12 @@ struct StatusReport {
   std::optional<LocalFacts> local;
   std::uint64_t workers_started = 0;
   std::map<std::string, std::uint64_t> workers_ended;  // by cause
+  Duration max_age{};                                  // 0: workers do not age
+  std::uint64_t supervisor_memory = 0;                 // bytes resident
+  std::uint32_t supervisor_descriptors = 0;
+  // The supervisor's own, valid while it is not changed; null where nobody counts.
+  const PoolFigures* figures = nullptr;
+  const EventJournal* journal = nullptr;
 };
 
 enum class PoolCondition { Starting, Ready, Degraded, Failed, Stopping };
@@ -64,7 +71,6 @@ enum class Audience { Owner, Anybody };
 
 std::string status_json(const StatusReport& report, Audience audience);
 std::string status_metrics(const StatusReport& report);
-std::string status_page(const StatusReport& report);
 std::string status_text(const StatusReport& report);    // the page for a terminal
 std::string status_line(const PoolSnapshot& snapshot);  // "2 of 3 workers ready, 1 starting"
 

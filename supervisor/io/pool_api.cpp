@@ -3,6 +3,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/page.hpp"
+#include "common/base/random.hpp"
+#include "supervisor/core/status_page.hpp"
+
 namespace scpool::supervisor {
 namespace {
 
@@ -36,6 +40,15 @@ std::string version_json() {
 bool wants_html(const HttpRequest& request) {
   const auto accept = request.head.fields.find("Accept");
   return accept.has_value() && accept->find("text/html") != std::string_view::npos;
+}
+
+HttpResponse page_of(const PoolFront& front) {
+  const std::string nonce = random_hex(16);
+  HttpResponse page = with_type("text/html; charset=utf-8", status_page(front.report(), nonce));
+  page.fields.set("Content-Security-Policy", page_policy(nonce));
+  page.fields.set("X-Content-Type-Options", "nosniff");
+  page.fields.set("Referrer-Policy", "no-referrer");
+  return page;
 }
 
 bool is_question(const HttpRequest& request) {
@@ -76,25 +89,18 @@ std::optional<HttpResponse> answer_read_only(const PoolFront& front,
     return text_response(200, status_text(front.report()));
   }
   if (path == "/") {
-    HttpResponse page = with_type("text/html; charset=utf-8", status_page(front.report()));
-    page.fields.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
-    page.fields.set("X-Content-Type-Options", "nosniff");
-    return page;
+    return page_of(front);
   }
   return std::nullopt;
 }
 
 PoolApi::PoolApi(EventLoop& loop)
-    : server_(loop,
-              server_settings(),
-              [this](const HttpRequest& request, HttpReply reply) {
-                if (front_ != nullptr && request.path == "/v1/events" && is_question(request)) {
-                  events_.answer(*front_, request, std::move(reply));
-                } else {
-                  reply.send(answer(request));
-                }
-              }),
-      events_(loop) {}
+    : server_(
+          loop,
+          server_settings(),
+          [this](const HttpRequest& request, HttpReply reply) { take(request, std::move(reply)); }),
+      events_(loop),
+      pages_(loop) {}
 
 Result<std::unique_ptr<PoolApi>> PoolApi::listen(EventLoop& loop, const std::string& address) {
   const auto at = parse_endpoint(address);
@@ -108,6 +114,17 @@ Result<std::unique_ptr<PoolApi>> PoolApi::listen(EventLoop& loop, const std::str
   }
   api->endpoint_ = bound.value();
   return api;
+}
+
+void PoolApi::take(const HttpRequest& request, HttpReply reply) {
+  const bool may_stream = front_ != nullptr && is_question(request);
+  if (may_stream && request.path == "/v1/events") {
+    events_.answer(*front_, request, std::move(reply));
+  } else if (may_stream && request.path == "/live") {
+    pages_.answer(*front_, std::move(reply));
+  } else {
+    reply.send(answer(request));
+  }
 }
 
 HttpResponse PoolApi::answer(const HttpRequest& request) const {

@@ -10,6 +10,7 @@
 
 #include "common/io/http_server.hpp"
 #include "supervisor/io/event_feed.hpp"
+#include "supervisor/io/live_page.hpp"
 #include "supervisor/io/pool_front.hpp"
 
 namespace scpool::supervisor {
@@ -30,16 +31,22 @@ class PoolApi {
   // Until then every path but liveness answers 503: the port is held before anything is started.
   void show(const PoolFront* front) { front_ = front; }
   // The journal grew.
-  void note_news() { events_.note_news(); }
+  void note_news() {
+    events_.note_news();
+    pages_.note_news();
+  }
   std::string address() const { return endpoint_.text(); }
 
  private:
+  void take(const HttpRequest& request, HttpReply reply);
   HttpResponse answer(const HttpRequest& request) const;
 
   const PoolFront* front_ = nullptr;
   Endpoint endpoint_;
   HttpServer server_;
-  EventFeed events_;  // goes before the server, so that it can end what is being followed
+  // They go before the server, so that they can end what is being followed.
+  EventFeed events_;
+  LivePage pages_;
 };
 
 }  // namespace scpool::supervisor

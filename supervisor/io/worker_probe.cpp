@@ -15,14 +15,23 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxDetail = 200;
 
-std::uint32_t count_of(const std::string& metrics, std::string_view name) {
-  const double value = metric_sum(metrics, name).value_or(0.0);
+std::uint32_t count_of(const std::string& metrics,
+                       std::string_view name,
+                       std::string_view label = {}) {
+  const double value = metric_sum(metrics, name, label).value_or(0.0);
   return value > 0.0 && value < 4e9 ? static_cast<std::uint32_t>(value) : 0;
+}
+
+std::uint64_t bytes_of(const std::string& metrics, std::string_view name) {
+  const double value = metric_sum(metrics, name).value_or(0.0);
+  return value > 0.0 && value < 9e18 ? static_cast<std::uint64_t>(value) : 0;
 }
 
 }  // namespace
 
-std::optional<double> metric_sum(const std::string& text, std::string_view name) {
+std::optional<double> metric_sum(const std::string& text,
+                                 std::string_view name,
+                                 std::string_view label) {
   std::optional<double> sum;
   for (const std::string_view line : split(text, '\n')) {
     if (!line.starts_with(name) || line.size() <= name.size()) {
@@ -31,6 +40,9 @@ std::optional<double> metric_sum(const std::string& text, std::string_view name)
     const char next = line[name.size()];
     const std::size_t labels_end = next == '{' ? line.rfind('}') : name.size() - 1;
     if ((next != ' ' && next != '{') || labels_end == std::string_view::npos) {
+      continue;
+    }
+    if (line.substr(0, labels_end).find(label) == std::string_view::npos) {
       continue;
     }
     const std::string value(trim(line.substr(labels_end + 1)));
@@ -123,6 +135,10 @@ void WorkerProbe::take_metrics(Run& run, const HttpAnswer& answer) {
   run.answer.jobs = count_of(answer.body, "sauce_connect_jobs_running");
   run.answer.streams = count_of(answer.body, "sauce_connect_streams_active");
   run.answer.connections = count_of(answer.body, "sauce_connect_tunnel_connections_active");
+  run.answer.suspect_connections =
+      count_of(answer.body, "sauce_connect_conn_state", "state=\"suspect\"");
+  run.answer.sent_bytes = bytes_of(answer.body, "sauce_connect_tunnel_sent_bytes");
+  run.answer.received_bytes = bytes_of(answer.body, "sauce_connect_tunnel_received_bytes");
 }
 
 void WorkerProbe::finish_if_complete(WorkerId worker) {

@@ -57,7 +57,10 @@ class WorkerProbe {
   std::map<WorkerId, std::unique_ptr<Run>> running_;
 };
 
-// The sum of a metric over its labels, in the Prometheus text format; nothing when it is not there.
-std::optional<double> metric_sum(const std::string& text, std::string_view name);
+// The sum of a metric over its labels, in the Prometheus text format, or over those samples alone
+// that bear `label` (NAME="VALUE"); nothing when there is none.
+std::optional<double> metric_sum(const std::string& text,
+                                 std::string_view name,
+                                 std::string_view label = {});
 
 }  // namespace scpool::supervisor

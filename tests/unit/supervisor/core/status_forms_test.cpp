@@ -35,30 +35,6 @@ bool contains(const std::string& text, const char* part) {
 
 }  // namespace
 
-TEST_CASE("metrics tell size, strength, ends by cause and each worker") {
-  const std::string text = status_metrics(example());
-  for (const char* line : {"sc_pool_size 2\n",
-                           "sc_pool_ready 1\n",
-                           "sc_pool_workers{state=\"ready\"} 1\n",
-                           "sc_pool_workers{state=\"starting\"} 0\n",
-                           "sc_pool_vacant_slots 1\n",
-                           "sc_pool_workers_started_total 5\n",
-                           "sc_pool_workers_ended_total{cause=\"crash\"} 3\n",
-                           "sc_pool_worker_streams{slot=\"1\",generation=\"7\"} 9\n"}) {
-    CAPTURE(line);
-    CHECK(contains(text, line));
-  }
-}
-
-TEST_CASE("the page shows every slot and nothing of it is markup") {
-  const std::string page = status_page(example());
-  CHECK(contains(page, "&lt;web&gt;"));
-  CHECK(contains(page, "a&amp;b"));
-  CHECK_FALSE(contains(page, "<script>"));
-  CHECK(contains(page, "credentials"));
-  CHECK(contains(page, "class=ready"));
-}
-
 TEST_CASE("a terminal gets the same page as text") {
   const std::string text = status_text(example());
   CHECK(contains(text, "1 of 2 workers ready"));
