@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <list>
 #include <map>
 #include <memory>
 
@@ -19,52 +21,54 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kFollowPeriod = 200ms;
+constexpr std::size_t kLabelWidth = 8;
+// A log with a successor is given up after ten minutes without a new line.
+constexpr int kSilentLooks = 3000;
 
 struct LogPlace {
   std::string directory;
   std::string pool;
 };
 
-// The number of "<pool>-<slot>.<generation>.log"; nothing for other names.
-std::optional<std::pair<std::uint64_t, std::uint64_t>> worker_of_log(const std::string& name,
-                                                                     const std::string& pool) {
-  if (!name.starts_with(pool + "-") || !name.ends_with(".log")) {
+struct WorkerLog {
+  std::uint64_t slot = 0;
+  std::uint64_t generation = 0;
+  std::string path;
+};
+
+// The worker of "<pool>-<slot>.<generation>.log"; nothing for other names.
+std::optional<WorkerLog> worker_of_log(const std::string& name, const LogPlace& place) {
+  if (!name.starts_with(place.pool + "-") || !name.ends_with(".log")) {
     return std::nullopt;
   }
-  const std::string middle = name.substr(pool.size() + 1, name.size() - pool.size() - 5);
+  const std::string middle =
+      name.substr(place.pool.size() + 1, name.size() - place.pool.size() - 5);
   const auto parts = split(middle, '.');
   const auto slot = parts.size() == 2 ? parse_number(parts[0]) : std::nullopt;
   const auto generation = parts.size() == 2 ? parse_number(parts[1]) : std::nullopt;
-  return slot && generation ? std::optional(std::pair(*slot, *generation)) : std::nullopt;
+  return slot && generation
+             ? std::optional(WorkerLog{*slot, *generation, place.directory + "/" + name})
+             : std::nullopt;
 }
 
-// The newest log of each slot by what it is called on the screen.
-std::map<std::string, std::string> newest_logs(const LogPlace& place, const std::string& slot) {
-  std::map<std::string, std::pair<std::uint64_t, std::string>> newest;
+// The workers' logs, of one slot or of all, older generations first.
+std::vector<WorkerLog> worker_logs(const LogPlace& place, const std::string& slot) {
+  std::vector<WorkerLog> logs;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(place.directory.c_str()), &closedir);
   while (directory != nullptr) {
     const dirent* entry = readdir(directory.get());
     if (entry == nullptr) {
       break;
     }
-    const std::string name = entry->d_name;
-    const auto worker = worker_of_log(name, place.pool);
-    if (!worker || (!slot.empty() && slot != std::to_string(worker->first))) {
-      continue;
-    }
-    auto& best = newest[std::to_string(worker->first)];
-    if (best.second.empty() || worker->second > best.first) {
-      best = {worker->second, place.directory + "/" + name};
+    auto log = worker_of_log(entry->d_name, place);
+    if (log && (slot.empty() || slot == std::to_string(log->slot))) {
+      logs.push_back(std::move(*log));
     }
   }
-  std::map<std::string, std::string> paths;
-  for (const auto& [label, found] : newest) {
-    paths[label] = found.second;
-  }
-  if (slot.empty()) {
-    paths["pool"] = place.directory + "/" + place.pool + ".log";
-  }
-  return paths;
+  std::sort(logs.begin(), logs.end(), [](const WorkerLog& left, const WorkerLog& right) {
+    return left.generation < right.generation;
+  });
+  return logs;
 }
 
 Result<LogPlace> find_place(const Settings& settings) {
@@ -101,38 +105,83 @@ void print_lines(const std::string& label,
   terminal.write(out);
 }
 
-using FollowedLogs = std::map<std::string, std::pair<std::string, LogFollower>>;
-
-// Takes up new logs; of a slot whose worker was replaced, the new one follows the old one's end.
-void take_up(const std::map<std::string, std::string>& newest,
-             std::size_t lines,
-             FollowedLogs& followed) {
-  for (const auto& [label, path] : newest) {
-    const auto known = followed.find(label);
-    if (known == followed.end() || known->second.first != path) {
-      followed.erase(label);
-      followed.emplace(label, std::pair(path, LogFollower(path, lines)));
+// The logs that are shown side by side. A slot's next generation is read from its first line; the
+// one before is read on, since a worker that drains still writes.
+class ShownLogs {
+ public:
+  ShownLogs(const LogPlace& place, const std::string& slot, std::size_t lines)
+      : place_(place), slot_(slot) {
+    std::map<std::uint64_t, WorkerLog> newest;
+    for (WorkerLog& log : worker_logs(place, slot)) {
+      newest_[log.slot] = log.generation;
+      newest[log.slot] = std::move(log);
+    }
+    for (const auto& [number, log] : newest) {
+      show(log, lines);
+    }
+    if (slot.empty()) {
+      const std::string path = place.directory + "/" + place.pool + ".log";
+      shown_.push_back({"pool", LogFollower(path, lines)});
     }
   }
-}
+
+  bool empty() const { return shown_.empty(); }
+  void take_up_new() {
+    for (const WorkerLog& log : worker_logs(place_, slot_)) {
+      const auto known = newest_.find(log.slot);
+      if (known == newest_.end() || log.generation > known->second) {
+        newest_[log.slot] = log.generation;
+        show(log, SIZE_MAX);
+      }
+    }
+  }
+  void print_new(bool labelled, Terminal& terminal) {
+    for (auto each = shown_.begin(); each != shown_.end();) {
+      const std::string text = each->follower.read_new();
+      print_lines(each->label, text, labelled ? kLabelWidth : 0, terminal);
+      each->silent_looks = text.empty() ? each->silent_looks + 1 : 0;
+      const bool over = each->superseded && each->silent_looks > kSilentLooks;
+      each = over ? shown_.erase(each) : std::next(each);
+    }
+  }
+
+ private:
+  struct Shown {
+    std::string label;
+    LogFollower follower;
+    std::uint64_t slot = UINT64_MAX;  // none: the supervisor's own
+    bool superseded = false;
+    int silent_looks = 0;
+  };
+
+  void show(const WorkerLog& log, std::size_t lines) {
+    for (Shown& each : shown_) {
+      each.superseded = each.superseded || each.slot == log.slot;
+    }
+    shown_.push_back({std::to_string(log.slot) + "." + std::to_string(log.generation),
+                      LogFollower(log.path, lines),
+                      log.slot});
+  }
+
+  const LogPlace& place_;
+  const std::string& slot_;
+  std::map<std::uint64_t, std::uint64_t> newest_;  // generation by slot
+  std::list<Shown> shown_;
+};
 
 ExitCode follow(const LogPlace& place, const std::string& slot, const Settings& settings) {
   Terminal terminal(STDOUT_FILENO);
-  FollowedLogs followed;
-  take_up(newest_logs(place, slot), settings.count("lines"), followed);
-  if (followed.empty()) {
+  ShownLogs logs(place, slot, settings.count("lines"));
+  if (logs.empty()) {
     return complain(ExitCode::Failed, "there is no log of slot " + slot + " in " + place.directory);
   }
   while (true) {
-    for (auto& [label, follower] : followed) {
-      print_lines(label, follower.second.read_new(), slot.empty() ? 5 : 0, terminal);
-    }
+    logs.print_new(slot.empty() || settings.is_on("follow"), terminal);
     if (!settings.is_on("follow")) {
       return ExitCode::Done;
     }
     pause_for(kFollowPeriod);
-    // A log that appears while we follow is read from its first line.
-    take_up(newest_logs(place, slot), SIZE_MAX, followed);
+    logs.take_up_new();
   }
 }
 

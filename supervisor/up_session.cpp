@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 constexpr Duration kDetachedLimit = 5min;
 
 std::string log_path(const PoolDirectories& directories, const PoolConfig& config) {
-  return directories.logs + "/" + config.name + ".log";
+  return config.log.file.empty() ? directories.logs + "/" + config.name + ".log" : config.log.file;
 }
 
 std::string socket_path(const PoolDirectories& directories, const PoolConfig& config) {
@@ -78,7 +78,10 @@ Result<void> UpSession::prepare() {
   lock_.emplace(std::move(lock).value());
   scpool::LogSettings settings;
   settings.file = log_path(directories_, loaded_.config);
-  settings.format = loaded_.config.log.format == "json" ? LogFormat::Json : LogFormat::Text;
+  const std::string& format = loaded_.config.log.format;
+  settings.format = format == "json"       ? LogFormat::Json
+                    : format == "keyvalue" ? LogFormat::KeyValue
+                                           : LogFormat::Text;
   auto log = Log::open(settings);
   if (!log) {
     return log.error();

@@ -26,15 +26,23 @@ ExitCode strength(const StatusFacts& facts) {
   return facts.ready >= facts.size ? ExitCode::Done : ExitCode::NotAtFullStrength;
 }
 
+std::string_view trim_line_end(std::string_view text) {
+  return text.ends_with('\n') ? text.substr(0, text.size() - 1) : text;
+}
+
 ExitCode watch_status(PoolConnection& pool, Terminal& terminal) {
   while (true) {
     const auto body = pool.get("/v1/status");
     if (!body) {
       return failed(body.error());
     }
-    // Home, draw, clear what is left below: no flicker.
+    // Home, each line over the old one, what is left of it cleared: nothing flickers.
     const std::string table = status_table(body.value(), terminal);
-    std::string screen = terminal.is_terminal() ? "\x1b[H\x1b[J" + table : table + "\n";
+    std::string screen = terminal.is_terminal() ? "\x1b[H" : "";
+    for (const std::string_view line : split(trim_line_end(table), '\n')) {
+      screen += std::string(line) + (terminal.is_terminal() ? "\x1b[K\n" : "\n");
+    }
+    screen += terminal.is_terminal() ? "\x1b[J" : "\n";
     terminal.write(screen);
     pause_for(kWatchPeriod);
   }

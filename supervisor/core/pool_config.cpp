@@ -25,10 +25,12 @@ class ConfigReader {
     read_account(config.account);
     read_worker(config.worker);
     config.log.directory = settings_.text("log.directory");
+    config.log.file = settings_.text("log.file");
     config.log.format = settings_.text("log.format");
     config.log.max_size = settings_.size("log.max_size");
     config.log.keep = settings_.count("log.keep");
     config.log.max_age = settings_.duration("log.max_age");
+    config.log.max_total = settings_.size("log.max_total");
     config.control.socket = settings_.text("control.socket");
     config.control.group = settings_.text("control.group");
     config.control.api_address = settings_.text("control.api_address");

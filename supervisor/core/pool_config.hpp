@@ -39,10 +39,12 @@ struct WorkerSettings {
 
 struct LogSettings {
   std::string directory;  // empty: by the rules of directories
+  std::string file;       // the supervisor's; empty: in the directory; "stderr": standard error
   std::string format = "text";
-  std::uint64_t max_size = 0;  // bytes of one file before it is rotated
-  std::uint64_t keep = 0;      // rotated files of one worker
-  Duration max_age{};          // of files of past generations
+  std::uint64_t max_size = 0;   // bytes of one file before it is rotated
+  std::uint64_t keep = 0;       // rotated files of one worker
+  Duration max_age{};           // of files of past generations
+  std::uint64_t max_total = 0;  // bytes of all logs; 0: no limit
 };
 
 struct ControlSettings {

@@ -103,7 +103,7 @@ std::vector<SettingSpec> worker_keys() {
   level.choices = {"error", "info", "debug"};
   SettingSpec format = text_key("log.format", "text", "Form of log lines");
   format.type = Choice;
-  format.choices = {"text", "json"};
+  format.choices = {"text", "keyvalue", "json"};
   SettingSpec environment = list_key("worker.environment", "NAME=value, for the workers");
   environment.secret = true;
   return {
@@ -116,10 +116,12 @@ std::vector<SettingSpec> worker_keys() {
       typed_key("worker.orphan_grace", Duration, "10m", "A worker without supervisor ends after"),
       typed_key("worker.open_files", Count, "0", "Limit of open files of a worker; 0: inherited"),
       text_key("log.directory", "", "Where logs go; by the system's rules unless set"),
+      text_key("log.file", "", "The supervisor's log; in the directory unless set; or stderr"),
       format,
       typed_key("log.max_size", Size, "100M", "A log is rotated at this size; 0: never"),
       typed_key("log.keep", Count, "10", "Rotated logs kept of one worker"),
       typed_key("log.max_age", Duration, "720h", "Logs of past workers are removed after"),
+      typed_key("log.max_total", Size, "2G", "Oldest logs go when all are larger; 0: never"),
       text_key("control.socket", "", "Control socket; in the run directory unless set"),
       text_key("control.group", "", "Group that may also command the pool"),
       text_key("control.api_address", "127.0.0.1:8032", "Address of the read-only API, or off"),

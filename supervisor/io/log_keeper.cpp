@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -50,22 +51,53 @@ bool LogKeeper::is_worker_log(const std::string& name) const {
          parse_number(parts[1]).has_value();
 }
 
-void LogKeeper::remove_old(const std::set<std::string>& current, WallTime now) const {
+std::vector<LogKeeper::File> LogKeeper::files() const {
+  std::vector<File> found;
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(rules_.directory.c_str()), &closedir);
-  while (directory != nullptr && rules_.max_age > Duration::zero()) {
+  while (directory != nullptr) {
     const dirent* entry = readdir(directory.get());
     if (entry == nullptr) {
       break;
     }
     const std::string log = log_of(entry->d_name);
-    const std::string path = rules_.directory + "/" + entry->d_name;
+    std::string path = rules_.directory + "/" + entry->d_name;
     struct stat facts {};
-    if (!is_worker_log(log) || current.contains(rules_.directory + "/" + log) ||
-        stat(path.c_str(), &facts) != 0) {
-      continue;
+    if ((is_worker_log(log) || log == rules_.pool + ".log") && stat(path.c_str(), &facts) == 0) {
+      found.push_back(
+          {std::move(path), static_cast<std::uint64_t>(facts.st_size), facts.st_mtim.tv_sec});
     }
-    if (now - wall_time_from_unix(facts.st_mtim.tv_sec) > rules_.max_age) {
-      unlink(path.c_str());
+  }
+  return found;
+}
+
+void LogKeeper::remove_old(const std::set<std::string>& current, WallTime now) const {
+  if (rules_.max_age == Duration::zero()) {
+    return;
+  }
+  const std::string own = rules_.directory + "/" + rules_.pool + ".log";
+  for (const File& file : files()) {
+    const std::string log = log_of(file.path);
+    if (log != own && !current.contains(log) &&
+        now - wall_time_from_unix(file.modified) > rules_.max_age) {
+      unlink(file.path.c_str());
+    }
+  }
+}
+
+void LogKeeper::limit_total(const std::set<std::string>& current) const {
+  std::vector<File> logs = rules_.max_total == 0 ? std::vector<File>{} : files();
+  std::uint64_t total = 0;
+  for (const File& file : logs) {
+    total += file.size;
+  }
+  std::sort(logs.begin(), logs.end(), [](const File& left, const File& right) {
+    return left.modified < right.modified;
+  });
+  const std::string own = rules_.directory + "/" + rules_.pool + ".log";
+  for (const File& file : logs) {
+    const bool stays = file.path == own || current.contains(file.path);
+    if (total > rules_.max_total && !stays && unlink(file.path.c_str()) == 0) {
+      total -= file.size;
     }
   }
 }

@@ -222,6 +222,33 @@ TEST_CASE("a large log is rotated and the oldest goes") {
   CHECK_FALSE(keeper.rotate_if_large(path));
 }
 
+TEST_CASE("the oldest logs go until all are within the limit, never one that is written") {
+  const TemporaryDirectory directory;
+  const std::string folder = directory.file("");
+  const std::string base = folder.substr(0, folder.size() - 1);
+  const auto start = std::filesystem::file_time_type::clock::now();
+  int age = 100;
+  for (const char* name :
+       {"web-1.7.log", "web.log", "web-0.1.log", "web-1.7.log.1", "web-0.2.log"}) {
+    std::ofstream(directory.file(name)) << std::string(100, 'x');
+    std::filesystem::last_write_time(directory.file(name), start - std::chrono::hours{age--});
+  }
+  std::ofstream(directory.file("other-0.1.log")) << std::string(10000, 'x');
+  LogKeeper({base, "web", 0, 0, {}, 500}).limit_total({});
+  CHECK(std::filesystem::exists(directory.file("web-1.7.log")));
+  const std::set<std::string> current = {base + "/web-1.7.log"};
+  LogKeeper({base, "web", 0, 0, {}, 350}).limit_total(current);
+  CHECK_FALSE(std::filesystem::exists(directory.file("web-0.1.log")));
+  CHECK_FALSE(std::filesystem::exists(directory.file("web-1.7.log.1")));
+  CHECK(std::filesystem::exists(directory.file("web-0.2.log")));
+  LogKeeper({base, "web", 0, 0, {}, 1}).limit_total(current);
+  CHECK_FALSE(std::filesystem::exists(directory.file("web-0.2.log")));
+  for (const char* name : {"web-1.7.log", "web.log", "other-0.1.log"}) {
+    CAPTURE(name);
+    CHECK(std::filesystem::exists(directory.file(name)));
+  }
+}
+
 TEST_CASE("old logs of past workers are removed, nothing else is") {
   const TemporaryDirectory directory;
   const std::string folder = directory.file("");
