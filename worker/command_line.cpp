@@ -1,8 +1,10 @@
 #include "worker/command_line.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -14,6 +16,7 @@
 #include "common/config/flag_parser.hpp"
 #include "common/config/flag_text.hpp"
 #include "common/config/settings.hpp"
+#include "worker/core/legacy_flags.hpp"
 #include "worker/io/pid_file.hpp"
 #include "worker/worker.hpp"
 
@@ -22,6 +25,9 @@ namespace scpool::worker {
 namespace {
 
 constexpr std::string_view kProgram = "sc-worker";
+
+// Whose command line it is spoken to in: Sauce Connect 5's (`run`) or 4's (`legacy`).
+enum class Dialect { Five, Four };
 
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -47,9 +53,10 @@ std::string usage_text() {
          "\n"
          "Usage:\n"
          "  sc-worker [run] [flags]             start a tunnel\n"
+         "  sc-worker legacy [flags]            the same, with the flags of Sauce Connect 4\n"
          "  sc-worker version                   what this program is\n"
          "  sc-worker completion bash|zsh|fish  a script for shell completion\n"
-         "  sc-worker help [run]                this text, or the flags of run\n"
+         "  sc-worker help [run|legacy]         this text, or the flags of that command\n"
          "\n"
          "Each flag may be given as SAUCE_NAME in the environment or as its long name in the file\n"
          "of --config-file; flags win over the environment, the environment over the file.\n";
@@ -62,8 +69,9 @@ int print_version() {
 
 int print_help(const std::vector<std::string>& words) {
   print(usage_text());
-  if (!words.empty() && words.front() == "run") {
-    print("\nFlags:\n" + help_text(worker_flag_table()));
+  const std::string command = words.empty() ? "" : words.front();
+  if (command == "run" || command == "legacy") {
+    print("\nFlags:\n" + help_text(command == "run" ? worker_flag_table() : legacy_flag_table()));
   }
   return 0;
 }
@@ -78,8 +86,10 @@ int print_completion(const std::vector<std::string>& words) {
     return usage_problem("completion: say for which shell: bash, zsh or fish");
   }
   const FlagTable table = worker_flag_table();
+  const FlagTable older = legacy_flag_table();
   const std::vector<CompletionCommand> commands = {
       {"run", "start a tunnel", &table},
+      {"legacy", "start one with the flags of Sauce Connect 4", &older},
       {"version", "what this program is", nullptr},
       {"completion", "a script for shell completion", nullptr},
       {"help", "how to use this program", nullptr},
@@ -109,11 +119,11 @@ std::string config_file_of(const FlagTable& table, const ParsedFlags& parsed) {
 
 // For the tunnel's metadata, which others may read: secrets hidden.
 std::string redacted_command_line(const FlagTable& table, const ParsedFlags& parsed) {
-  std::string text = "run";
+  std::string text;
   for (const auto& [name, value] : parsed.flags) {
     const SettingSpec* spec = table.find(name);
     const bool secret = spec == nullptr || spec->secret;
-    text += " --" + name + "=" + (secret ? "***" : shell_quoted(value));
+    text += (text.empty() ? "--" : " --") + name + "=" + (secret ? "***" : shell_quoted(value));
   }
   return text;
 }
@@ -130,7 +140,7 @@ Result<Log> open_log(const WorkerConfig& config) {
   return Log::open(settings);
 }
 
-int end_with(const ExitCause& cause, Log* log) {
+int end_with(const ExitCause& cause, Log* log, Dialect dialect) {
   if (cause.exit_class == ExitClass::Clean) {
     return 0;
   }
@@ -144,22 +154,24 @@ int end_with(const ExitCause& cause, Log* log) {
   if (access(kTerminationLog, W_OK) == 0) {
     std::ofstream(kTerminationLog) << sentence << '\n';
   }
-  return exit_code(cause.exit_class);
+  return dialect == Dialect::Four ? legacy_exit_code(cause.exit_class)
+                                  : exit_code(cause.exit_class);
 }
 
 int run_worker(const WorkerConfig& config,
                const TlsContext& tls,
+               Dialect dialect,
                std::string configuration,
                std::string command_line) {
   Result<Log> log = open_log(config);
   if (!log.ok()) {
-    return end_with({ExitClass::Local, log.error().sentence()}, nullptr);
+    return end_with({ExitClass::Local, log.error().sentence()}, nullptr, dialect);
   }
   std::optional<PidFile> pid_file;
   if (!config.pid_file.empty()) {
     Result<PidFile> made = PidFile::create(config.pid_file);
     if (!made.ok()) {
-      return end_with({ExitClass::Local, made.error().sentence()}, &log.value());
+      return end_with({ExitClass::Local, made.error().sentence()}, &log.value(), dialect);
     }
     pid_file.emplace(std::move(made).value());
   }
@@ -171,47 +183,113 @@ int run_worker(const WorkerConfig& config,
                  .configuration = std::move(configuration),
                  .command_line = std::move(command_line)});
   if (const std::optional<ExitCause> cause = worker.start()) {
-    return end_with(*cause, &log.value());
+    return end_with(*cause, &log.value(), dialect);
   }
   loop.run();
-  return end_with(worker.exit_cause(), &log.value());
+  return end_with(worker.exit_cause(), &log.value(), dialect);
 }
 
-int run(const std::vector<std::string>& words) {
-  const FlagTable table = worker_flag_table();
-  auto parsed = parse_flags(table, words);
-  if (const auto* problems = std::get_if<std::vector<Error>>(&parsed)) {
+using Problems = std::vector<Error>;
+
+int run_with(const SettingSources& sources, Dialect dialect, std::string command_line) {
+  auto loaded = Settings::load(worker_flag_table(), sources);
+  if (const auto* problems = std::get_if<Problems>(&loaded)) {
     return usage_problems(*problems);
   }
-  const ParsedFlags& flags = std::get<ParsedFlags>(parsed);
+  const Settings& settings = std::get<Settings>(loaded);
+  auto config = worker_config(settings);
+  if (const auto* problems = std::get_if<Problems>(&config)) {
+    return usage_problems(*problems);
+  }
+  WorkerConfig& checked = std::get<WorkerConfig>(config);
+  checked.ready_on_stdout = dialect == Dialect::Four;
+  const Result<TlsContext> tls = TlsContext::for_client({.ca_files = checked.ca_files});
+  if (!tls.ok()) {
+    return usage_problem("--cacert-file: " + tls.error().sentence());
+  }
+  return run_worker(
+      checked, tls.value(), dialect, settings.redacted_text(), std::move(command_line));
+}
+
+// The parsed flags, or the exit code of a command line that ends here.
+std::variant<ParsedFlags, int> parse(const FlagTable& table,
+                                     const std::vector<std::string>& words) {
+  auto parsed = parse_flags(table, words);
+  if (const auto* problems = std::get_if<Problems>(&parsed)) {
+    return usage_problems(*problems);
+  }
+  ParsedFlags& flags = std::get<ParsedFlags>(parsed);
   if (flags.help) {
     print(usage_text() + "\nFlags:\n" + help_text(table));
     return 0;
   }
   if (!flags.words.empty()) {
     return usage_problem("unexpected word \"" + flags.words.front() +
-                         "\"; the commands are run, version, completion and help");
+                         "\"; the commands are run, legacy, version, completion and help");
   }
-  const SettingSources sources{.flags = flags.flags,
-                               .environment = environment,
-                               .file = config_file_of(table, flags),
-                               .ignore_key = nullptr};
-  auto loaded = Settings::load(table, sources);
-  if (const auto* problems = std::get_if<std::vector<Error>>(&loaded)) {
+  return std::move(flags);
+}
+
+int run(const std::vector<std::string>& words) {
+  const FlagTable table = worker_flag_table();
+  const auto parsed = parse(table, words);
+  if (const int* code = std::get_if<int>(&parsed)) {
+    return *code;
+  }
+  const ParsedFlags& flags = std::get<ParsedFlags>(parsed);
+  return run_with({.flags = flags.flags,
+                   .environment = environment,
+                   .file = config_file_of(table, flags),
+                   .ignore_key = nullptr},
+                  Dialect::Five,
+                  "run " + redacted_command_line(table, flags));
+}
+
+int write_config_file(const std::string& path, const RunFlags& flags) {
+  // It holds the access key.
+  const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const std::string text = config_file_text(flags);
+  const bool written = descriptor >= 0 && write(descriptor, text.data(), text.size()) ==
+                                              static_cast<ssize_t>(text.size());
+  const int error_number = errno;
+  close(descriptor);
+  return written ? 0
+                 : end_with(
+                       {ExitClass::Local,
+                        Error::from_errno(error_number, "--output-config-file " + path).sentence()},
+                       nullptr,
+                       Dialect::Four);
+}
+
+int legacy(const std::vector<std::string>& words) {
+  const FlagTable table = legacy_flag_table();
+  const auto parsed = parse(table, with_counted_verbosity(words));
+  if (const int* code = std::get_if<int>(&parsed)) {
+    return *code;
+  }
+  const ParsedFlags& flags = std::get<ParsedFlags>(parsed);
+  const auto loaded = Settings::load(table,
+                                     {.flags = flags.flags,
+                                      .environment = environment,
+                                      .file = config_file_of(table, flags),
+                                      .ignore_key = nullptr});
+  if (const auto* problems = std::get_if<Problems>(&loaded)) {
     return usage_problems(*problems);
   }
   const Settings& settings = std::get<Settings>(loaded);
-  auto config = worker_config(settings);
-  if (const auto* problems = std::get_if<std::vector<Error>>(&config)) {
+  const auto converted = run_flags(settings, environment);
+  if (const auto* problems = std::get_if<Problems>(&converted)) {
     return usage_problems(*problems);
   }
-  const WorkerConfig& checked = std::get<WorkerConfig>(config);
-  const Result<TlsContext> tls = TlsContext::for_client({.ca_files = checked.ca_files});
-  if (!tls.ok()) {
-    return usage_problem("--cacert-file: " + tls.error().sentence());
+  const RunFlags& run_with_flags = std::get<RunFlags>(converted);
+  if (const std::string path = settings.text("output-config-file"); !path.empty()) {
+    return write_config_file(path, run_with_flags);
   }
-  return run_worker(
-      checked, tls.value(), settings.redacted_text(), redacted_command_line(table, flags));
+  const auto nothing = [](const std::string&) { return std::optional<std::string>(); };
+  return run_with(
+      {.flags = run_with_flags, .environment = nothing, .file = {}, .ignore_key = nullptr},
+      Dialect::Four,
+      "legacy " + redacted_command_line(table, flags));
 }
 
 }  // namespace
@@ -235,11 +313,10 @@ int run_command_line(const std::vector<std::string>& words) {
     return print_help(rest);
   }
   if (command == "legacy") {
-    return usage_problem(
-        "legacy: not supported yet; use run with the flags of `sc-worker help run`");
+    return legacy(rest);
   }
   const std::optional<std::string> meant =
-      closest_match(command, {"run", "version", "completion", "help"});
+      closest_match(command, {"run", "legacy", "version", "completion", "help"});
   return usage_problem("no command \"" + command + "\"" +
                        (meant ? "; did you mean \"" + *meant + "\"?" : "; see sc-worker help"));
 }

@@ -1,4 +1,4 @@
-// The command line of sc-worker: `run` (also without its name), `legacy` (refused), `version`,
+// The command line of sc-worker: `run` (also without its name), `legacy`, `version`,
 // `completion`, `help`. Turns words into a running worker and its end into an exit code.
 #pragma once
 

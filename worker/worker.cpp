@@ -1,6 +1,7 @@
 #include "worker/worker.hpp"
 
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -231,6 +232,10 @@ void Worker::perform(const CloseConnections& /*action*/) {
 
 void Worker::perform(const AnnounceReady& /*action*/) {
   log_.info("control", "Sauce Connect is up, you may start your tests");
+  if (config_.ready_on_stdout && !config_.log_file.empty()) {
+    std::puts("Sauce Connect is up, you may start your tests.");
+    std::fflush(stdout);
+  }
   if (ready_file_) {
     const Result<void> written = ready_file_->write(ready_file_json(facts()));
     if (!written.ok()) {

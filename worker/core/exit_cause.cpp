@@ -23,6 +23,11 @@ int exit_code(ExitClass exit_class) {
   return 1;
 }
 
+int legacy_exit_code(ExitClass exit_class) {
+  constexpr int kClosedByRemoteRequest = 8;
+  return exit_class == ExitClass::Remote ? kClosedByRemoteRequest : exit_code(exit_class);
+}
+
 std::string_view to_text(ExitClass exit_class) {
   switch (exit_class) {
     case ExitClass::Clean:

@@ -37,6 +37,8 @@ struct RestProblem {
 };
 
 int exit_code(ExitClass exit_class);
+// Of the older client: the same, but for 8 when the tunnel was ended from elsewhere.
+int legacy_exit_code(ExitClass exit_class);
 std::string_view to_text(ExitClass exit_class);
 
 // Worth another try: no answer, 408, 429 and 5xx. Not: certificates, refusals.

@@ -113,6 +113,7 @@ struct WorkerConfig {
   std::string log_format;  // "text", "keyvalue", "json"
   std::string log_level;   // "error", "info", "debug"
   LogHttp log_http;
+  bool ready_on_stdout = false;  // the ready line, even with a log file (`legacy`)
   std::string pid_file;
   std::string ready_file;
   // Hidden flags --supervisor-socket and --orphan-grace: while nobody has answered there for so

@@ -5,6 +5,12 @@
 namespace scpool::worker {
 namespace {
 
+TEST_CASE("the older client's status tells an end from elsewhere") {
+  CHECK(legacy_exit_code(ExitClass::Remote) == 8);
+  CHECK(legacy_exit_code(ExitClass::Quota) == exit_code(ExitClass::Quota));
+  CHECK(exit_code(ExitClass::Remote) == 1);
+}
+
 TEST_CASE("what can heal is tried again, what cannot is not") {
   CHECK(is_transient({.status = 0, .kind = ErrorKind::Unreachable}));
   CHECK(is_transient({.status = 0, .kind = ErrorKind::TimedOut}));
