@@ -74,6 +74,10 @@ void work(const Options& options, const std::vector<std::uint64_t>& seeds, Total
     total.sum.starts += report.starts;
     total.sum.faults += report.faults;
     total.sum.supervisor_deaths += report.supervisor_deaths;
+    total.sum.upgrades += report.upgrades;
+    for (std::size_t i = 0; i < kRules; ++i) {
+      total.sum.tested.at(i) += report.tested.at(i);
+    }
     total.sum.rollouts_done += report.rollouts_done;
     total.sum.rollouts_stopped += report.rollouts_stopped;
     total.sum.slowest_recovery = std::max(total.sum.slowest_recovery, report.slowest_recovery);
@@ -132,10 +136,15 @@ int main(int argc, char** argv) {
   std::cout << seeds.size() << " seeds of " << options.days << " days (" << years
             << " pool-years): " << total.sum.events << " events, " << total.sum.faults
             << " faults, " << total.sum.starts << " starts, " << total.sum.supervisor_deaths
-            << " supervisor deaths, " << total.sum.rollouts_done << " rollouts done, "
-            << total.sum.rollouts_stopped << " stopped, slowest recovery "
+            << " supervisor deaths, " << total.sum.upgrades << " upgrades, "
+            << total.sum.rollouts_done << " rollouts done, " << total.sum.rollouts_stopped
+            << " stopped, slowest recovery "
             << duration_text(std::chrono::floor<std::chrono::seconds>(total.sum.slowest_recovery))
             << ", " << total.failed.size() << " failed\n";
+  for (std::size_t i = 0; i < kRules; ++i) {
+    std::cout << "rule " << i + 1 << ", tested " << total.sum.tested.at(i)
+              << " times: " << kRuleSentences.at(i) << "\n";
+  }
   constexpr std::size_t kListed = 40;
   for (std::size_t i = 0; i < std::min(kListed, total.failures.size()); ++i) {
     std::cout << total.failures[i] << "\n";

@@ -36,7 +36,7 @@ SimulatedPool::SimulatedPool(const SimulationPlan& plan) : plan_(plan), random_(
 }
 
 SimulationReport SimulatedPool::run() {
-  start_supervisor();
+  start_supervisor(disk_);
   later(between(1min, fault_period_), Happening::Fault);
   agenda_.push({quiet_from_, order_++, Happening::FaultsEnd, 0, 0});
   deliver();
@@ -100,7 +100,10 @@ void SimulatedPool::handle(const PoolEvent& event) {
   }
   written_in_batch_ = false;
   killed_for_silence_ = 0;
-  for (const PoolAction& action : controller_->handle(event, now_)) {
+  retired_for_age_ = 0;
+  hear(event);
+  const PoolActions actions = controller_->handle(event, now_);
+  for (const PoolAction& action : actions) {
     describe(action);
     std::visit([this](const auto& todo) { perform(todo); }, action);
     if (actions_until_death_ >= 0 && actions_until_death_-- == 0) {
@@ -112,7 +115,7 @@ void SimulatedPool::handle(const PoolEvent& event) {
   if (const Instant wake = controller_->next_deadline(); wake <= now_ && inbox_.empty()) {
     broken("the next deadline is not in the future");
   }
-  check_after_event();
+  check_after_event(event, actions);
 }
 
 void SimulatedPool::perform(const StartWorker& todo) {
@@ -138,6 +141,9 @@ void SimulatedPool::perform(const DrainWorker& todo) {
     return;  // it has just ended by itself
   }
   check_departure(*worker, todo.reason);
+  rule(12, written_in_batch_ || worker->leaving || decided_to_leave(worker->id), [&] {
+    return "worker " + to_text(worker->id) + " was drained before it was written down";
+  });
   hear_signal(*worker);
 }
 
@@ -148,6 +154,11 @@ void SimulatedPool::perform(const SignalWorker& todo) {
   }
   if (!worker->leaving) {
     check_departure(*worker, todo.reason);
+    const bool at_once = todo.reason.kind == ReasonKind::ApiSilent ||
+                         todo.reason.kind == ReasonKind::ReplacementReady;
+    rule(8, todo.signal != WorkerSignal::Kill || at_once || decided_to_leave(worker->id), [&] {
+      return "worker " + to_text(worker->id) + " was killed and never asked";
+    });
   }
   if (todo.signal == WorkerSignal::Stop) {
     hear_signal(*worker);
@@ -220,13 +231,11 @@ void SimulatedPool::perform(const DeleteTunnel& todo) {
     const bool foreign = std::any_of(foreign_.begin(), foreign_.end(), [&](const auto& tunnel) {
       return tunnel.id == todo.tunnel;
     });
-    if (foreign) {
-      broken("a foreign tunnel was to be deleted");
-      return;
-    }
-  } else if (worker_of(found->worker.generation.value) != nullptr) {
-    broken("the tunnel of a living worker was to be deleted: " + todo.tunnel.value);
-    return;
+    rule(9, !foreign, [] { return std::string("a foreign tunnel was to be deleted"); });
+  } else {
+    rule(9, worker_of(found->worker.generation.value) == nullptr, [&] {
+      return "the tunnel of a living worker was to be deleted: " + todo.tunnel.value;
+    });
   }
   if (!rest_up_) {
     tell(TunnelDeleteFailed{todo.tunnel, "504"});

@@ -9,11 +9,14 @@
 #include <memory>
 #include <ostream>
 #include <queue>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/base/random.hpp"
 #include "supervisor/core/pool_controller.hpp"
+#include "supervisor/core/worker_kinds.hpp"
+#include "tests/simulation/pool_rules.hpp"
 
 namespace scpool::simulation {
 
@@ -34,6 +37,8 @@ struct SimulationReport {
   std::uint64_t supervisor_deaths = 0;
   std::uint64_t rollouts_done = 0;
   std::uint64_t rollouts_stopped = 0;
+  std::uint64_t upgrades = 0;
+  RuleCounts tested{};          // how often each rule was put to the test
   Duration slowest_recovery{};  // from the end of the faults to full strength
 };
 
@@ -57,6 +62,8 @@ struct SimulatedWorker {
   Instant leaving_since;
   std::uint64_t memory = 1;
   std::uint32_t believed_ready = 0;  // what the supervisor was told last
+  bool told_ready = false;           // by its last answer
+  bool listed_ready = false;         // in the last list
 };
 
 struct SimulatedTunnel {
@@ -116,7 +123,8 @@ class SimulatedPool {
   void command_something();
   void heal();
   void kill_supervisor(Duration away);
-  void start_supervisor();
+  void start_supervisor(const supervisor::PoolRecord& record);
+  void replace_supervisor();
   SimulatedWorker* worker_of(std::uint64_t generation);
   SimulatedWorker* any_worker();
   void hang(SimulatedWorker& worker);
@@ -144,13 +152,43 @@ class SimulatedPool {
   void describe(const supervisor::PoolAction& action);
 
   // The rules (pool_rules.cpp).
-  void check_after_event();
+  void hear(const supervisor::PoolEvent& event);
+  void check_after_event(const supervisor::PoolEvent& event,
+                         const supervisor::PoolActions& actions);
+  void check_standing(const supervisor::PoolSnapshot& view);
+  void check_processes(const supervisor::PoolSnapshot& view);
+  void check_rollout(const supervisor::PoolSnapshot& view, const supervisor::PoolActions& actions);
+  void check_readiness(const supervisor::PoolActions& actions);
+  void check_vacancies(const supervisor::PoolSnapshot& view);
+  void check_deadlines(const supervisor::PoolSnapshot& view);
+  void check_foreign(const supervisor::PoolEvent& event, const supervisor::PoolActions& actions);
+  void check_adoption(const supervisor::PoolSnapshot& view);
+  void check_pool_cause(const supervisor::PoolSnapshot& view,
+                        const supervisor::PoolActions& actions);
+  void check_reasons(const supervisor::PoolEvent& event,
+                     const supervisor::PoolSnapshot& view,
+                     const supervisor::PoolActions& actions);
+  void check_silence(const SimulatedWorker& worker, const supervisor::PoolSnapshot& view);
+  void check_step(const SimulatedWorker& worker,
+                  const supervisor::Reason& reason,
+                  const supervisor::PoolSnapshot& view);
+  void check_age(SlotIndex slot);
+  void check_wish(const SimulatedWorker& old);
   bool decided_to_leave(WorkerId id) const;
   void check_start(const supervisor::StartWorker& todo);
   void check_departure(const SimulatedWorker& worker, const supervisor::Reason& reason);
   void check_target();
   void check_nothing_left();
   void broken(const std::string& rule);
+  // One application of a rule; `detail` makes the sentence of its breach.
+  template <class Detail>
+  void rule(std::size_t number, bool holds, Detail detail) {
+    ++report_.tested.at(number - 1);
+    if (!holds) {
+      broken("rule " + std::to_string(number) + ", " + std::string(kRuleSentences.at(number - 1)) +
+             ": " + detail());
+    }
+  }
 
   SimulationPlan plan_;
   Random random_;
@@ -192,6 +230,13 @@ class SimulatedPool {
   std::uint32_t handled_here_ = 0;
   bool written_in_batch_ = false;
   std::uint32_t killed_for_silence_ = 0;  // in this batch
+  std::uint32_t retired_for_age_ = 0;     // in this batch
+  std::uint64_t explained_ = 0;
+  std::set<std::string> reported_foreign_;  // to the supervisor that runs
+  Instant last_wish_;                       // of a rolling restart
+  supervisor::RolloutSnapshot last_rollout_;
+  std::uint32_t last_ready_ = 0;
+  bool had_pool_cause_ = false;
 };
 
 }  // namespace scpool::simulation

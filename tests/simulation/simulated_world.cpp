@@ -104,6 +104,7 @@ void SimulatedPool::exit_worker(SimulatedWorker& worker, int code, int signal, c
   if (*line != '\0') {
     exited.evidence.last_lines.emplace_back(line);
   }
+  exited.cause = classify_exit(our_worker(), exited.exit, exited.evidence);
   if (code == 0 && signal == 0 && rest_up_) {
     std::erase_if(tunnels_, [&](const auto& tunnel) { return tunnel.worker == worker.id; });
   }
@@ -189,7 +190,7 @@ void SimulatedPool::happen(const Upcoming& upcoming) {
       break;
     case Happening::SupervisorReturns:
       if (!controller_) {
-        start_supervisor();
+        start_supervisor(disk_);
       }
       break;
     case Happening::FaultsEnd:
@@ -210,7 +211,9 @@ void SimulatedPool::break_something() {
     }
   } else if (dice < 70) {
     break_surroundings();
-  } else if (dice < 80) {
+  } else if (dice < 74) {
+    replace_supervisor();
+  } else if (dice < 82) {
     // In the middle of whatever it does next.
     actions_until_death_ = static_cast<int>(random_.below(12));
     death_lasts_ = random_.chance(0.8) ? between(0s, 1min) : between(1min, 40min);
@@ -307,6 +310,15 @@ void SimulatedPool::command_something() {
   if (!controller_) {
     return;
   }
+  // Most of the trouble is in what comes while a rollout is under way.
+  if (controller_->snapshot(now_).rollout.state == RolloutState::Idle && random_.chance(0.5)) {
+    last_wish_ = now_;
+    tell(RestartRequested{now_, {}, RestartStyle::Rolling});
+    deliver();
+    if (!controller_) {
+      return;
+    }
+  }
   switch (random_.below(10)) {
     case 0:
       wished_size_ = static_cast<std::uint32_t>(1 + random_.below(6));
@@ -316,7 +328,9 @@ void SimulatedPool::command_something() {
     case 1:
     case 2:
     case 3:
+      last_wish_ = now_;
       tell(RestartRequested{now_, {}, RestartStyle::Rolling});
+      tell(RestartRequested{now_, {}, RestartStyle::Rolling});  // cron fired twice
       break;
     case 4:
       tell(RestartRequested{
@@ -350,7 +364,7 @@ void SimulatedPool::heal() {
     worker.unready_until = now_;
   }
   if (!controller_) {
-    start_supervisor();
+    start_supervisor(disk_);
   }
   ++config_.value;
   while (is_bad(config_)) {
@@ -377,13 +391,27 @@ void SimulatedPool::kill_supervisor(Duration away) {
   }
 }
 
-void SimulatedPool::start_supervisor() {
+// A new program in the same process: what it knew it hands over, whatever is on the disk.
+void SimulatedPool::replace_supervisor() {
+  if (controller_) {
+    note("* the supervisor replaces itself");
+    ++report_.upgrades;
+    start_supervisor(controller_->record());
+  }
+}
+
+void SimulatedPool::start_supervisor(const PoolRecord& record) {
   note("* the supervisor starts");
   supervisor_since_ = now_;
+  reported_foreign_.clear();
+  last_rollout_ = {};
+  had_pool_cause_ = false;
+  inbox_.clear();
+  PoolRecord known = record;
   // What the names of log files tell.
-  disk_.next_generation = std::max(disk_.next_generation, last_generation_ + 1);
+  known.next_generation = std::max(known.next_generation, last_generation_ + 1);
   controller_ = std::make_unique<PoolController>(
-      PoolController::Setup{policy_, config_, disk_, random_.next(), our_worker()});
+      PoolController::Setup{policy_, config_, std::move(known), random_.next()});
   for (const SimulatedWorker& worker : workers_) {
     tell(WorkerAdopted{worker.id, worker.started_at, worker.config});
   }
