@@ -7,14 +7,13 @@
 #include "common/io/child_process.hpp"
 #include "supervisor/checkup_table.hpp"
 #include "supervisor/core/checkup.hpp"
-#include "supervisor/core/worker_kinds.hpp"
 #include "supervisor/io/control_client.hpp"
 #include "supervisor/io/files.hpp"
 #include "supervisor/io/host_findings.hpp"
 #include "supervisor/io/pool_search.hpp"
-#include "supervisor/io/program_search.hpp"
 #include "supervisor/io/server_findings.hpp"
 #include "supervisor/io/state_file.hpp"
+#include "supervisor/io/worker_launch.hpp"
 #include "supervisor/pool_connection.hpp"
 #include "supervisor/pool_setup.hpp"
 #include "supervisor/verbs.hpp"
@@ -141,15 +140,25 @@ Check check_supervisor(const Patient& patient) {
              : judge_supervisor(patient.pool);
 }
 
+Check check_program(const WorkerSettings& settings) {
+  const auto found = find_worker_program(settings);
+  if (!found) {
+    return judge_program(found.error());
+  }
+  const ProgramFinding& program = found.value();
+  return judge_program(ProgramCheck{program.path,
+                                    program.version ? program.version->text() : "",
+                                    !program.kind->version_arguments.empty(),
+                                    settings.kind});
+}
+
 void check_host(const Patient& patient, std::vector<Check>& checks) {
   if (!patient.config.has_value()) {
     checks.push_back(skipped("this host", "without a configuration nothing more can be looked at"));
     return;
   }
   const PoolConfig& config = patient.config->config;
-  const WorkerKind* kind = find_worker_kind(config.worker.kind);
-  checks.push_back(judge_program(
-      find_program(config.worker.program.empty() ? kind->program : config.worker.program)));
+  checks.push_back(check_program(config.worker));
   const PoolDirectories& directories = patient.directories;
   checks.push_back(
       judge_directory(look_at_directory("run directory", "directories.run", directories.runtime)));

@@ -1,13 +1,52 @@
 // Verbs that need no supervisor: config, version, completion.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/base/text.hpp"
 #include "common/config/flag_text.hpp"
+#include "supervisor/io/state_file.hpp"
+#include "supervisor/io/worker_launch.hpp"
 #include "supervisor/pool_setup.hpp"
 #include "supervisor/terminal.hpp"
 #include "supervisor/verbs.hpp"
 
 namespace scpool::supervisor {
+
+namespace {
+
+// As comments, so that the whole stays a configuration. Generations go on from the last start.
+std::string command_lines(const LoadedConfig& loaded) {
+  const PoolConfig& config = loaded.config;
+  const auto directories = directories_of(config);
+  if (!directories) {
+    return "# " + directories.error().sentence() + "\n";
+  }
+  const auto state = StateFile(directories.value().state + "/state.json").load();
+  const StoredState stored = state ? state.value() : StoredState{};
+  const auto program = find_worker_program(config.worker);
+  LaunchConfig launch{config, keyless_account(config), find_worker_kind(config.worker.kind)};
+  std::string text;
+  if (program) {
+    launch.kind = program.value().kind;
+    launch.config.worker.program = program.value().path;
+  } else {
+    text += "# " + program.error().sentence() + "\n";
+  }
+  const std::string socket = config.control.socket.empty()
+                                 ? control_socket_path(directories.value())
+                                 : config.control.socket;
+  const LaunchingPool pool{
+      directories.value(), stored.instance.empty() ? "ID" : stored.instance, socket, {}};
+  std::uint64_t generation = std::max<std::uint64_t>(1, stored.pool.next_generation);
+  text += "# What each worker is started with, in the next generation:\n";
+  for (std::uint32_t slot = 0; slot < config.policy.size; ++slot) {
+    text += "# " + launch_text(launch, pool, WorkerId{{slot}, {generation++}}) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
 
 ExitCode run_config(const Invocation& invocation) {
   const std::string word = invocation.words.empty() ? "check" : invocation.words.front();
@@ -25,6 +64,7 @@ ExitCode run_config(const Invocation& invocation) {
   Terminal terminal(STDOUT_FILENO);
   if (word == "show") {
     terminal.write(config.text);
+    terminal.write("\n" + command_lines(config));
   } else {
     terminal.print((config.file.empty() ? std::string("The configuration") : config.file) +
                    " is right: pool " + config.config.name + ", " +

@@ -53,12 +53,9 @@ std::variant<Settings, std::vector<Error>> load_settings(const ConfigQuestion& q
 }
 
 std::string region_host(const std::string& region) {
-  // What the vendor's short names stand for (reference, section f.5); others are used as they are.
-  constexpr std::pair<std::string_view, std::string_view> kShortNames[] = {
-      {"us-west", "us-west-1"}, {"us-east", "us-east-4"}, {"eu-central", "eu-central-1"}};
-  for (const auto& [name, full] : kShortNames) {
-    if (region == name) {
-      return std::string(full);
+  for (const CloudRegion& known : cloud_regions()) {
+    if (region == known.name) {
+      return known.full_name;
     }
   }
   return region;

@@ -38,7 +38,6 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
       log_(log),
       setup_(std::move(setup)),
       events_(std::move(events)),
-      kind_(*find_worker_kind(setup_.config.worker.kind)),
       started_at_(loop.wall_now()),
       event_file_(setup_.directories.state + "/events.ndjson"),
       journal_(kJournalSize, first_cursor(started_at_), event_file_.load()),
@@ -52,11 +51,12 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
                setup_.state.instance,
                [this](PoolEvent event) { submit(std::move(event)); }),
       current_config_(setup_.config.worker_hash()),
-      controller_({setup_.config.policy, current_config_, setup_.state.pool, random_seed(), kind_}),
+      controller_({setup_.config.policy, current_config_, setup_.state.pool, random_seed()}),
       wake_(loop, [this] { submit(TimerFired{}); }),
       stop_limit_(loop),
       log_timer_(loop) {
-  launch_configs_.emplace(current_config_, LaunchConfig{setup_.config, setup_.account});
+  launch_configs_.emplace(current_config_,
+                          LaunchConfig{setup_.config, setup_.account, setup_.kind});
 }
 
 void Supervisor::start() {
@@ -85,14 +85,18 @@ void Supervisor::take_back(const KnownProcess& known) {
   WorkerLaunch launch;
   launch.worker = known.worker;
   launch.files = worker_files(setup_.directories, setup_.config.name, known.worker);
+  launch.api_address =
+      known.api_address.empty() ? "unix:" + launch.files.socket : known.api_address;
+  const WorkerKind* recorded = find_worker_kind(known.kind, known.kind_since);
+  const WorkerKind& kind = recorded == nullptr ? *setup_.kind : *recorded;
   const WorkerId worker = known.worker;
   auto process =
       WorkerProcess::adopt(loop_,
-                           kind_,
+                           kind,
                            std::move(launch),
                            {known.pid, known.start_time},
-                           [this, worker](const WorkerExit& exit, const Evidence& evidence) {
-                             note_exit(worker, exit, evidence);
+                           [this, worker, &kind](const WorkerExit& exit, const Evidence& left) {
+                             note_exit(worker, kind, exit, left);
                            });
   if (process) {
     workers_.emplace(worker, std::move(process).value());
@@ -203,55 +207,34 @@ WorkerProcess* Supervisor::find(WorkerId worker) const {
   return found == workers_.end() ? nullptr : found->second.get();
 }
 
-const Supervisor::LaunchConfig& Supervisor::launch_config(ConfigHash hash) const {
+const LaunchConfig& Supervisor::launch_config(ConfigHash hash) const {
   const auto found = launch_configs_.find(hash);
   // The configuration of an earlier supervisor is not known any more; ours is the best there is.
   return found == launch_configs_.end() ? launch_configs_.at(current_config_) : found->second;
 }
 
-WorkerLaunch Supervisor::launch_of(WorkerId worker, const LaunchConfig& launch) const {
-  const PoolConfig& config = launch.config;
-  WorkerLaunch result;
-  result.worker = worker;
-  result.files = worker_files(setup_.directories, config.name, worker);
-  const LaunchFacts facts = {
-      {"tunnel_name", config.tunnel_name},
-      {"user", launch.account.user},
-      {"region", config.account.region},
-      {"rest_url", launch.account.url},
-      {"api_address", "unix:" + result.files.socket},
-      {"log_file", result.files.log},
-      {"pid_file", result.files.pid_file},
-      {"ready_file", result.files.ready_file},
-      {"supervisor_socket", setup_.control_socket},
-      {"orphan_grace", duration_text(config.worker.orphan_grace)},
-      {"metadata", instance_mark(setup_.state.instance, worker)},
-      {"ca_file", launch.account.ca_files.empty() ? "" : launch.account.ca_files.front()},
-      {"proxy_localhost", config.worker.proxy_localhost},
-      {"log_level", config.worker.log_level},
-      {"log_format", config.log.format}};
-  result.plan = launch_plan(kind_, facts, launch.account.access_key, config.worker.arguments);
-  if (!config.worker.program.empty()) {
-    result.plan.program = config.worker.program;
+Result<std::unique_ptr<WorkerProcess>> Supervisor::spawn(WorkerId worker,
+                                                         const LaunchConfig& launch) {
+  LaunchingPool pool{setup_.directories, setup_.state.instance, setup_.control_socket, {}};
+  for (const auto& [other, process] : workers_) {
+    pool.taken.push_back(process->api_address());
   }
-  for (const auto& [name, value] : config.worker.environment) {
-    result.plan.environment.emplace_back(name, Secret(value));
+  auto made = make_worker_launch(launch, pool, worker);
+  if (!made) {
+    return made.error();
   }
-  if (config.worker.open_files > 0) {
-    result.open_files_limit = config.worker.open_files;
-  }
-  return result;
+  const WorkerKind& kind = *launch.kind;
+  return WorkerProcess::start(loop_,
+                              kind,
+                              std::move(made).value(),
+                              [this, worker, &kind](const WorkerExit& exit, const Evidence& left) {
+                                note_exit(worker, kind, exit, left);
+                              });
 }
 
 void Supervisor::start_worker(const StartWorker& action) {
   const WorkerId worker = action.worker;
-  auto process =
-      WorkerProcess::start(loop_,
-                           kind_,
-                           launch_of(worker, launch_config(action.config)),
-                           [this, worker](const WorkerExit& exit, const Evidence& evidence) {
-                             note_exit(worker, exit, evidence);
-                           });
+  auto process = spawn(worker, launch_config(action.config));
   if (!process) {
     log_.error("pool", "worker " + to_text(worker) + ": " + process.error().sentence());
     submit(SpawnFailed{worker, spawn_failure_cause(process.error()), process.error().sentence()});
@@ -262,7 +245,10 @@ void Supervisor::start_worker(const StartWorker& action) {
   submit(WorkerSpawned{worker});
 }
 
-void Supervisor::note_exit(WorkerId worker, const WorkerExit& exit, const Evidence& evidence) {
+void Supervisor::note_exit(WorkerId worker,
+                           const WorkerKind& kind,
+                           const WorkerExit& exit,
+                           const Evidence& evidence) {
   probe_.forget(worker);
   const auto found = workers_.find(worker);
   if (found != workers_.end()) {
@@ -273,7 +259,7 @@ void Supervisor::note_exit(WorkerId worker, const WorkerExit& exit, const Eviden
             "worker " + to_text(worker) + " " + exit_text(exit),
             {{"peak_memory", size_text(evidence.max_resident_bytes)},
              {"last_line", evidence.last_lines.empty() ? "" : evidence.last_lines.back()}});
-  submit(WorkerExited{worker, exit, evidence});
+  submit(WorkerExited{worker, exit, evidence, classify_exit(kind, exit, evidence)});
 }
 
 void Supervisor::probe(WorkerId worker) {
@@ -295,7 +281,12 @@ void Supervisor::write_state() {
   state.boot_id = setup_.state.boot_id;
   state.pool = controller_.record();
   for (const auto& [worker, process] : workers_) {
-    state.processes.push_back({worker, process->pid(), process->start_time()});
+    state.processes.push_back({worker,
+                               process->pid(),
+                               process->start_time(),
+                               process->kind().name,
+                               process->kind().since,
+                               process->api_address()});
   }
   if (const auto saved = state_file_.save(state); !saved) {
     log_.error("state", "the pool's state could not be written: " + saved.error().sentence());
@@ -329,7 +320,7 @@ Result<std::string> Supervisor::reload() {
   log_.info("pool", "configuration read again: " + done);
   setup_.config = config;
   current_config_ = hash;
-  launch_configs_.insert_or_assign(hash, LaunchConfig{config, setup_.account});
+  launch_configs_.insert_or_assign(hash, LaunchConfig{config, setup_.account, read.value().kind});
   submit(ConfigChanged{config.policy, hash});
   return done;
 }
@@ -354,7 +345,8 @@ void Supervisor::keep_logs() {
   std::set<std::string> current;
   for (const auto& [worker, process] : workers_) {
     current.insert(process->files().log);
-    if (keeper.rotate_if_large(process->files().log)) {
+    // What cannot reopen its log rotates it by itself or not at all.
+    if (process->can_reopen_log() && keeper.rotate_if_large(process->files().log)) {
       process->reopen_log();
     }
   }

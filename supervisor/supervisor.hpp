@@ -22,6 +22,7 @@
 #include "supervisor/io/pool_front.hpp"
 #include "supervisor/io/state_file.hpp"
 #include "supervisor/io/tunnel_directory.hpp"
+#include "supervisor/io/worker_launch.hpp"
 #include "supervisor/io/worker_probe.hpp"
 #include "supervisor/io/worker_process.hpp"
 
@@ -29,14 +30,10 @@ namespace scpool::supervisor {
 
 class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual-class-destructor)
  public:
-  // What workers are started with; the account as supervisor and workers use it.
-  struct LaunchConfig {
-    PoolConfig config;
-    RestAccount account;
-  };
   struct Setup {
     PoolConfig config;
     RestAccount account;
+    const WorkerKind* kind = &our_worker();
     PoolDirectories directories;
     StoredState state;
     std::string state_path;
@@ -84,19 +81,21 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   void note(JournalEntry entry);
   void note_strength();
   void start_worker(const StartWorker& action);
-  void note_exit(WorkerId worker, const WorkerExit& exit, const Evidence& evidence);
+  void note_exit(WorkerId worker,
+                 const WorkerKind& kind,
+                 const WorkerExit& exit,
+                 const Evidence& evidence);
   void probe(WorkerId worker);
   void write_state();
   void keep_logs();
   WorkerProcess* find(WorkerId worker) const;
-  WorkerLaunch launch_of(WorkerId worker, const LaunchConfig& launch) const;
+  Result<std::unique_ptr<WorkerProcess>> spawn(WorkerId worker, const LaunchConfig& launch);
   const LaunchConfig& launch_config(ConfigHash hash) const;
 
   EventLoop& loop_;
   Log& log_;
   Setup setup_;
   Events events_;
-  const WorkerKind& kind_;
   WallTime started_at_;
   EventFile event_file_;
   EventJournal journal_;

@@ -31,8 +31,11 @@ StatusReport Supervisor::report() const {
     report.supervisor_descriptors = facts->open_descriptors;
   }
   for (const auto& [worker, process] : workers_) {
-    report.facts[worker] = {
-        process->pid(), process->started_at(), process->files().log, process->files().socket};
+    const bool by_socket = process->kind().api == ApiTransport::UnixSocket;
+    report.facts[worker] = {process->pid(),
+                            process->started_at(),
+                            process->files().log,
+                            by_socket ? process->files().socket : process->api_address()};
   }
   return report;
 }

@@ -88,12 +88,11 @@ Result<void> UpSession::prepare() {
   }
   log_.emplace(std::move(log).value());
   const PoolConfig& config = loaded_.config;
-  const WorkerKind* kind = find_worker_kind(config.worker.kind);
-  const auto program =
-      find_program(config.worker.program.empty() ? kind->program : config.worker.program);
+  const auto program = find_worker_program(config.worker);
   if (!program) {
     return program.error();
   }
+  kind_ = program.value().kind;
   auto state = load_state();
   if (!state) {
     return state.error();
@@ -219,6 +218,7 @@ void UpSession::start_pool(const RestAccount& account) {
   Supervisor::Setup setup;
   setup.config = loaded_.config;
   setup.account = account;
+  setup.kind = kind_;
   setup.directories = directories_;
   setup.state = state_;
   setup.state_path = directories_.state + "/state.json";
@@ -258,7 +258,7 @@ void UpSession::start_pool(const RestAccount& account) {
 
 // The service manager is told, so that `systemctl reload` and `systemctl status` know of it too
 // when it was `sc-pool reload` or a signal that asked.
-Result<Supervisor::LaunchConfig> UpSession::read_config_again() {
+Result<LaunchConfig> UpSession::read_config_again() {
   if (!told_ready_ || going_down_) {
     return load_config_again();
   }
@@ -268,7 +268,7 @@ Result<Supervisor::LaunchConfig> UpSession::read_config_again() {
   return read;
 }
 
-Result<Supervisor::LaunchConfig> UpSession::load_config_again() const {
+Result<LaunchConfig> UpSession::load_config_again() const {
   auto loaded = load_pool_config(invocation_);
   if (const auto* problems = std::get_if<std::vector<Error>>(&loaded)) {
     std::string sentence;
@@ -278,13 +278,18 @@ Result<Supervisor::LaunchConfig> UpSession::load_config_again() const {
     return Error(ErrorKind::Invalid, sentence);
   }
   PoolConfig& config = std::get<LoadedConfig>(loaded).config;
+  const auto program = find_worker_program(config.worker);
+  if (!program) {
+    return program.error();
+  }
+  const WorkerKind* kind = program.value().kind;
   if (local_.has_value()) {
-    return Supervisor::LaunchConfig{std::move(config), account_};
+    return LaunchConfig{std::move(config), account_, kind};
   }
   auto account = account_of(config, directories_);
-  return account ? Result<Supervisor::LaunchConfig>(
-                       Supervisor::LaunchConfig{std::move(config), std::move(account).value()})
-                 : Result<Supervisor::LaunchConfig>(account.error());
+  return account ? Result<LaunchConfig>(
+                       LaunchConfig{std::move(config), std::move(account).value(), kind})
+                 : Result<LaunchConfig>(account.error());
 }
 
 }  // namespace scpool::supervisor

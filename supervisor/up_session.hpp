@@ -44,8 +44,8 @@ class UpSession {
   void note_grid(const LocalGridAddresses& addresses);
   void check_account();
   void start_pool(const RestAccount& account);
-  Result<Supervisor::LaunchConfig> read_config_again();
-  Result<Supervisor::LaunchConfig> load_config_again() const;
+  Result<LaunchConfig> read_config_again();
+  Result<LaunchConfig> load_config_again() const;
 
   void note_change();
   void note_ready();
@@ -63,6 +63,7 @@ class UpSession {
 
   const Invocation& invocation_;
   LoadedConfig loaded_;
+  const WorkerKind* kind_ = &our_worker();
   PoolDirectories directories_;
   std::optional<DetachedStart> detached_;
   Terminal terminal_;

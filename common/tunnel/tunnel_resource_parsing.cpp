@@ -195,7 +195,8 @@ Result<TunnelState> state_of(const json& object) {
   state.id.value = id->get<std::string>();
   state.status = status_of(object);
   state.is_ready = truth_of(object, "is_ready").value_or(false);
-  state.tunnel_pool = truth_of(object, "tunnel_pool").value_or(false);
+  // Not every server tells; only a clear no speaks against a pool.
+  state.tunnel_pool = truth_of(object, "tunnel_pool").value_or(true);
   state.shared = shared_of(object);
   state.tunnel_identifier = text_of(object, "tunnel_identifier").value_or("");
   state.owner = text_of(object, "owner").value_or("");

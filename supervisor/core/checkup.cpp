@@ -91,11 +91,24 @@ Check judge_supervisor(const std::optional<RunningPool>& pool) {
                                 ", then sc-pool explain SLOT --pool " + pool->name);
 }
 
-Check judge_program(const Result<std::string>& path) {
-  return path.ok() ? passed("worker program", path.value())
-                   : failed_check("worker program",
-                                  path.error().sentence(),
-                                  "install it beside sc-pool or in PATH, or set worker.program");
+Check judge_program(const Result<ProgramCheck>& finding) {
+  const std::string name = "worker program";
+  if (!finding) {
+    return failed_check(name,
+                        finding.error().sentence(),
+                        finding.error().kind() == ErrorKind::NotFound
+                            ? "install it beside sc-pool or in PATH, or set worker.program"
+                            : "install the version that worker.kind is for, or change it");
+  }
+  const ProgramCheck& program = finding.value();
+  if (program.needs_version && program.version.empty()) {
+    return failed_check(name,
+                        program.path + " does not tell its version",
+                        "see that it is the client for worker.kind \"" + program.kind +
+                            "\"; else set worker.program or worker.kind");
+  }
+  return passed(name,
+                program.path + (program.version.empty() ? "" : ", version " + program.version));
 }
 
 Check judge_directory(const DirectoryFinding& finding) {

@@ -36,7 +36,13 @@ struct ConfigFinding {
 Check judge_config(const ConfigFinding& finding);
 // Nothing: no supervisor runs, which is no fault.
 Check judge_supervisor(const std::optional<RunningPool>& pool);
-Check judge_program(const Result<std::string>& path);
+struct ProgramCheck {
+  std::string path;
+  std::string version;  // empty: it was not told
+  bool needs_version = false;
+  std::string kind;
+};
+Check judge_program(const Result<ProgramCheck>& finding);
 
 struct DirectoryFinding {
   std::string name;     // "log directory"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/text.hpp"
+#include "supervisor/core/worker_kinds.hpp"
 
 namespace scpool::supervisor {
 namespace {
@@ -43,7 +44,7 @@ class ConfigReader {
     check_names(config);
     check_policy(config.policy);
     check_account(config.account, mode);
-    check_worker(config);
+    check_worker(config, mode);
   }
 
   std::vector<Error> take_problems() { return std::move(problems_); }
@@ -178,21 +179,41 @@ class ConfigReader {
     if (account.region.empty() && account.rest_url.empty()) {
       missing("account.region", "set it (as us-west), or account.rest_url");
     }
+    const auto& regions = cloud_regions();
+    if (account.rest_url.empty() && !account.region.empty() &&
+        std::none_of(regions.begin(), regions.end(), [&](const CloudRegion& known) {
+          return account.region == known.name || account.region == known.full_name;
+        })) {
+      std::vector<std::string> names;
+      for (const CloudRegion& known : regions) {
+        names.push_back(known.name);
+      }
+      fail("account.region",
+           "one of " + join(names, ", ") + "; for another give its API as account.rest_url");
+    }
     if (!account.rest_url.empty() && !account.rest_url.starts_with("https://") &&
         !account.rest_url.starts_with("http://")) {
       fail("account.rest_url", "a URL as https://host/rest/v1");
     }
   }
 
-  void check_worker(const PoolConfig& config) {
+  void check_worker(const PoolConfig& config, PoolMode mode) {
+    const WorkerKind& kind = *find_worker_kind(config.worker.kind);
+    if (kind.needs_cloud && mode == PoolMode::Local) {
+      fail("worker.kind", kind.name + " cannot use the server of --local; leave one of them out");
+    }
+    if (kind.drain_limit && config.policy.drain_timeout > *kind.drain_limit) {
+      fail("pool.drain_timeout",
+           "at most " + duration_text(*kind.drain_limit) + " with " + kind.name +
+               ", which itself waits no longer for its jobs");
+    }
     for (const std::string& argument : config.worker.arguments) {
       const std::string flag = argument.substr(0, argument.find('='));
-      if (flag == "--access-key" || flag == "-k" || flag == "--auth" || flag == "-a") {
+      if (std::find(kind.secret_flags.begin(), kind.secret_flags.end(), flag) !=
+          kind.secret_flags.end()) {
         fail("worker.arguments",
              flag + " would show a secret in the process list; use worker.environment");
-      }
-      if (flag == "--tunnel-name" || flag == "--tunnel-pool" || flag == "--api-address" ||
-          flag == "--pidfile" || flag == "--log-file") {
+      } else if (gives_flag(kind, flag)) {
         fail("worker.arguments", flag + " is given to each worker by the pool itself");
       }
     }
@@ -237,6 +258,15 @@ class Hash {
 };
 
 }  // namespace
+
+const std::vector<CloudRegion>& cloud_regions() {
+  static const std::vector<CloudRegion> regions = {{"us-west", "us-west-1"},
+                                                   {"us-east", "us-east-4"},
+                                                   {"eu-central", "eu-central-1"},
+                                                   {"asia-south-2", "asia-south-2"},
+                                                   {"staging", "staging"}};
+  return regions;
+}
 
 ConfigHash PoolConfig::worker_hash() const {
   Hash hash;

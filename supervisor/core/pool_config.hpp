@@ -68,6 +68,13 @@ struct PoolConfig {
   ConfigHash worker_hash() const;
 };
 
+// The vendor's cloud: the name its clients use and that of its REST API's host.
+struct CloudRegion {
+  std::string name;       // "us-west"
+  std::string full_name;  // "us-west-1"
+};
+const std::vector<CloudRegion>& cloud_regions();
+
 // Keys as in the file: "pool.size", "worker.program". Environment: SC_POOL_POOL_SIZE; for the
 // account also SAUCE_USERNAME, SAUCE_ACCESS_KEY, SAUCE_REGION, SAUCE_REST_URL.
 const FlagTable& pool_setting_table();

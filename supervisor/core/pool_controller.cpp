@@ -41,7 +41,6 @@ constexpr Duration kFirstListWait = 3s;
 
 PoolState::PoolState(PoolController::Setup setup)
     : policy_(setup.policy),
-      kind_(std::move(setup.kind)),
       random_(setup.seed),
       size_(setup.record.size > 0 ? setup.record.size : setup.policy.size),
       next_generation_(std::max<std::uint64_t>(1, setup.record.next_generation)),
@@ -118,9 +117,7 @@ void PoolState::on(const SpawnFailed& event) {
 
 void PoolState::on(const WorkerExited& event) {
   if (Member* member = find(event.worker); member != nullptr) {
-    const ExitCause cause =
-        member->doom ? *member->doom : classify_exit(kind_, event.exit, event.evidence);
-    ended(*member, cause, event.exit, event.evidence);
+    ended(*member, member->doom.value_or(event.cause), event.exit, event.evidence);
   }
 }
 

@@ -13,7 +13,6 @@
 #include "supervisor/core/pool_policy.hpp"
 #include "supervisor/core/pool_record.hpp"
 #include "supervisor/core/pool_snapshot.hpp"
-#include "supervisor/core/worker_kinds.hpp"
 
 namespace scpool::supervisor {
 
@@ -24,7 +23,6 @@ class PoolController {
     ConfigHash config;
     PoolRecord record;       // default: a new pool
     std::uint64_t seed = 0;  // of the jitter
-    WorkerKind kind;         // how exits are read
   };
 
   explicit PoolController(Setup setup);

@@ -16,7 +16,7 @@ struct WorkerSpawned {
   WorkerId worker;
 };
 
-// No process came to be. Resources: fork or descriptors; otherwise the program itself is at fault.
+// No process came to be. Resources: fork or descriptors; else the program itself is at fault.
 struct SpawnFailed {
   WorkerId worker;
   ExitCause cause = ExitCause::Configuration;
@@ -42,6 +42,7 @@ struct WorkerExited {
   WorkerId worker;
   WorkerExit exit;
   Evidence evidence;
+  ExitCause cause = ExitCause::Unknown;  // by its kind; only for an end nobody asked for
 };
 
 // A worker's local API answered. Also legal without a ProbeWorker before it (the worker reported).

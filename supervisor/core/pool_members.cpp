@@ -5,6 +5,7 @@
 
 #include "common/base/text.hpp"
 #include "supervisor/core/pool_state.hpp"
+#include "supervisor/core/worker_kinds.hpp"
 
 namespace scpool::supervisor {
 namespace {

@@ -104,7 +104,6 @@ class PoolState {
   void delete_orphans();
 
   PoolPolicy policy_;
-  WorkerKind kind_;
   Random random_;
   std::uint32_t size_;
   std::uint64_t next_generation_;

@@ -70,6 +70,14 @@ WorkerSnapshot view_of(const Member& member, const PoolPolicy& policy, bool susp
   return view;
 }
 
+std::string quoted(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) {
+    text += "  | " + line + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 PoolSnapshot PoolState::snapshot(Instant now) const {
@@ -149,8 +157,18 @@ std::string PoolState::explain(SlotIndex slot, Instant now) const {
   const bool has_worker = std::any_of(members_.begin(), members_.end(), [slot](const auto& member) {
     return member.id.slot == slot;
   });
-  return has_worker || slot.value < slots_.size() ? explanation(slot, snapshot(now), policy_, now)
-                                                  : std::string();
+  if (!has_worker && slot.value >= slots_.size()) {
+    return std::string();
+  }
+  std::string text = explanation(slot, snapshot(now), policy_, now);
+  if (has_worker && slot.value < slots_.size()) {
+    const SlotHistory& history = slots_[slot.value].history;
+    if (history.failures > 0 && history.last_cause) {
+      text += "an earlier one ended by " + std::string(to_text(*history.last_cause)) + " (" +
+              std::to_string(history.failures) + " in a row)\n" + quoted(history.last_lines);
+    }
+  }
+  return text;
 }
 
 }  // namespace scpool::supervisor

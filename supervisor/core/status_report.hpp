@@ -20,7 +20,7 @@ struct WorkerFacts {
   int pid = 0;
   WallTime started_at{};
   std::string log_file;
-  std::string api_socket;
+  std::string api_socket;  // a path, or HOST:PORT
 };
 
 // Of `up --local`: where the embedded server is.

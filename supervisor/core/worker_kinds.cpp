@@ -1,86 +1,16 @@
 #include "supervisor/core/worker_kinds.hpp"
 
 #include <algorithm>
-#include <array>
 
+#include "common/base/check.hpp"
 #include "common/base/text.hpp"
+#include "supervisor/core/worker_kind_tables.hpp"
 
 namespace scpool::supervisor {
 namespace {
 
-// Signal numbers of Linux on every architecture we run on; this folder includes no signal.h.
-constexpr int kHangUp = 1;
-constexpr int kInterrupt = 2;
-constexpr int kTerminate = 15;
 constexpr int kKill = 9;
-
 constexpr std::string_view kAccessKeyWord = "{access_key}";
-
-WorkerKind make_our_worker() {
-  WorkerKind kind;
-  kind.name = "sc-worker";
-  kind.program = "sc-worker";
-  kind.arguments = {{{"run"}},
-                    {{"--tunnel-name", "{tunnel_name}"}},
-                    {{"--tunnel-pool"}},
-                    {{"--region", "{region}"}},
-                    {{"--rest-url", "{rest_url}"}},
-                    {{"--cacert-file", "{ca_file}"}},
-                    {{"--api-address", "{api_address}"}},
-                    {{"--log-file", "{log_file}"}},
-                    {{"--proxy-localhost", "{proxy_localhost}"}},
-                    {{"--log-level", "{log_level}"}},
-                    {{"--log-format", "{log_format}"}},
-                    {{"--pidfile", "{pid_file}"}},
-                    {{"--metadata", "{metadata}"}},
-                    {{"--supervisor-socket", "{supervisor_socket}"}},
-                    {{"--orphan-grace", "{orphan_grace}"}}};
-  kind.environment = {{"SAUCE_USERNAME", "{user}"},
-                      {"SAUCE_ACCESS_KEY", std::string(kAccessKeyWord)}};
-  kind.ready_path = "/readyz";
-  kind.health_path = "/healthz";
-  kind.info_path = "/info";
-  kind.metrics_path = "/metrics";
-  kind.drain_signal = kTerminate;
-  kind.stop_signal = kInterrupt;
-  kind.reopen_signal = kHangUp;
-  kind.exit_rules = {
-      {std::nullopt, "too many active", ExitCause::Quota},
-      {std::nullopt, "tunnel limit", ExitCause::Quota},
-      {std::nullopt, "401", ExitCause::Credentials},
-      {std::nullopt, "unauthorized", ExitCause::Credentials},
-      {std::nullopt, "credentials", ExitCause::Credentials},
-      {std::nullopt, "access key", ExitCause::Credentials},
-      {std::nullopt, "tunnel pool", ExitCause::NameCollision},
-      {std::nullopt, "colliding", ExitCause::NameCollision},
-      {std::nullopt, "address already in use", ExitCause::Port},
-      {std::nullopt, "address in use", ExitCause::Port},
-      {std::nullopt, "too many open files", ExitCause::Resources},
-      {std::nullopt, "no space left", ExitCause::Resources},
-      {std::nullopt, "cannot allocate memory", ExitCause::OutOfMemory},
-      {std::nullopt, "out of memory", ExitCause::OutOfMemory},
-      {std::nullopt, "check failed", ExitCause::Crash},
-      {std::nullopt, "could not resolve", ExitCause::Network},
-      {std::nullopt, "connection refused", ExitCause::Network},
-      {std::nullopt, "connection reset", ExitCause::Network},
-      {std::nullopt, "network is unreachable", ExitCause::Network},
-      {std::nullopt, "no route to host", ExitCause::Network},
-      {std::nullopt, "timed out", ExitCause::Network},
-      {std::nullopt, "not reachable", ExitCause::Network},
-      {std::nullopt, "certificate", ExitCause::Network},
-      {2, "", ExitCause::Configuration},
-      {127, "", ExitCause::Configuration},
-      {126, "", ExitCause::Configuration},
-      {0, "", ExitCause::Unasked},
-      {std::nullopt, "", ExitCause::Unknown},
-  };
-  return kind;
-}
-
-const std::array<WorkerKind, 1>& kinds() {
-  static const std::array<WorkerKind, 1> all = {make_our_worker()};
-  return all;
-}
 
 // The word with its facts; nothing when a fact is missing or empty.
 std::optional<std::string> filled(std::string_view word, const LaunchFacts& facts) {
@@ -105,6 +35,27 @@ std::optional<std::string> filled(std::string_view word, const LaunchFacts& fact
   return text;
 }
 
+// "fact=value"
+bool holds(const std::string& condition, const LaunchFacts& facts) {
+  const std::size_t equals = condition.find('=');
+  const auto fact = facts.find(std::string_view(condition).substr(0, equals));
+  return condition.empty() ||
+         (fact != facts.end() && fact->second == std::string_view(condition).substr(equals + 1));
+}
+
+// In lower case; of the lines that say why it ends alone, when there are such.
+std::vector<std::string> telling_lines(const WorkerKind& kind, const Evidence& evidence) {
+  std::vector<std::string> lines;
+  std::vector<std::string> fatal;
+  for (const std::string& line : evidence.last_lines) {
+    lines.push_back(to_lower(line));
+    if (!kind.fatal_phrase.empty() && lines.back().find(kind.fatal_phrase) != std::string::npos) {
+      fatal.push_back(lines.back());
+    }
+  }
+  return fatal.empty() ? lines : fatal;
+}
+
 bool fits(const ExitRule& rule, const WorkerExit& exit, const std::vector<std::string>& lines) {
   if (rule.code && (exit.how != WorkerExit::How::Exited || exit.code != *rule.code)) {
     return false;
@@ -118,21 +69,64 @@ bool fits(const ExitRule& rule, const WorkerExit& exit, const std::vector<std::s
 }  // namespace
 
 const WorkerKind& our_worker() {
-  return kinds().front();
+  return worker_kind_tables().front();
 }
 
 const WorkerKind* find_worker_kind(std::string_view name) {
+  const auto& kinds = worker_kind_tables();
   const auto found = std::find_if(
-      kinds().begin(), kinds().end(), [&](const WorkerKind& kind) { return kind.name == name; });
-  return found == kinds().end() ? nullptr : &*found;
+      kinds.begin(), kinds.end(), [&](const WorkerKind& kind) { return kind.name == name; });
+  return found == kinds.end() ? nullptr : &*found;
+}
+
+const WorkerKind* find_worker_kind(std::string_view name, const ProgramVersion& since) {
+  const auto& kinds = worker_kind_tables();
+  const auto found = std::find_if(kinds.begin(), kinds.end(), [&](const WorkerKind& kind) {
+    return kind.name == name && kind.since == since;
+  });
+  return found == kinds.end() ? nullptr : &*found;
+}
+
+Result<const WorkerKind*> fitting_worker_kind(std::string_view name,
+                                              const ProgramVersion& version) {
+  const WorkerKind* newest = find_worker_kind(name);
+  SCPOOL_CHECK(newest != nullptr);
+  const std::string is = "it is version " + version.text() + ", ";
+  if (version.major > newest->since.major) {
+    return Error(ErrorKind::Invalid,
+                 is + "too new for worker.kind \"" + std::string(name) +
+                     "\"; set worker.kind to \"sauce-connect-" + std::to_string(version.major) +
+                     "\" if there is one, or worker.program to another");
+  }
+  const WorkerKind* oldest = newest;
+  for (const WorkerKind& kind : worker_kind_tables()) {
+    if (kind.name == name) {
+      if (version >= kind.since) {
+        return &kind;
+      }
+      oldest = &kind;
+    }
+  }
+  return Error(ErrorKind::Invalid,
+               is + "too old for worker.kind \"" + std::string(name) + "\"; install " +
+                   oldest->since.text() + " or newer, or set worker.kind or worker.program");
 }
 
 std::vector<std::string> worker_kind_names() {
   std::vector<std::string> names;
-  for (const WorkerKind& kind : kinds()) {
-    names.push_back(kind.name);
+  for (const WorkerKind& kind : worker_kind_tables()) {
+    if (names.empty() || names.back() != kind.name) {
+      names.push_back(kind.name);
+    }
   }
   return names;
+}
+
+bool gives_flag(const WorkerKind& kind, std::string_view flag) {
+  return std::any_of(kind.arguments.begin(), kind.arguments.end(), [&](const WordGroup& group) {
+    const bool may_be_repeated = flag == "--metadata" || flag == "--cacert-file";
+    return group.words.front() == flag && group.only_if.empty() && !may_be_repeated;
+  });
 }
 
 LaunchPlan launch_plan(const WorkerKind& kind,
@@ -143,6 +137,9 @@ LaunchPlan launch_plan(const WorkerKind& kind,
   plan.program = kind.program;
   for (const WordGroup& group : kind.arguments) {
     std::vector<std::string> words;
+    if (!holds(group.only_if, facts)) {
+      continue;
+    }
     for (const std::string& word : group.words) {
       if (std::optional<std::string> text = filled(word, facts)) {
         words.push_back(std::move(*text));
@@ -204,10 +201,7 @@ ExitCause classify_exit(const WorkerKind& kind, const WorkerExit& exit, const Ev
     case WorkerExit::How::Exited:
       break;
   }
-  std::vector<std::string> lines;
-  for (const std::string& line : evidence.last_lines) {
-    lines.push_back(to_lower(line));
-  }
+  const std::vector<std::string> lines = telling_lines(kind, evidence);
   for (const ExitRule& rule : kind.exit_rules) {
     if (fits(rule, exit, lines)) {
       return rule.cause;

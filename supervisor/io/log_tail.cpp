@@ -82,6 +82,24 @@ std::vector<std::string> last_lines(const std::string& path, std::size_t count) 
   return lines;
 }
 
+std::string word_after(const std::string& path, const std::string& phrase) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) {
+    return {};
+  }
+  const std::string text = read_from(descriptor, 0, kTailSize);
+  close(descriptor);
+  const std::size_t found = text.find(phrase);
+  if (found == std::string::npos) {
+    return {};
+  }
+  const auto begin = text.begin() + static_cast<std::ptrdiff_t>(found + phrase.size());
+  const auto end = std::find_if_not(begin, text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+  return {begin, end};
+}
+
 LogFollower::LogFollower(std::string path, std::size_t lines) : path_(std::move(path)) {
   open_file();
   if (descriptor_ < 0) {

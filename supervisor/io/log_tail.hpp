@@ -13,6 +13,10 @@ namespace scpool::supervisor {
 // at the last 64 KiB alone; control characters become '?'.
 std::vector<std::string> last_lines(const std::string& path, std::size_t count);
 
+// The word after the first `phrase`, of letters and digits; empty when it is not there. Looks at
+// the first 64 KiB alone.
+std::string word_after(const std::string& path, const std::string& phrase);
+
 // Reads what was appended since the last call; starts anew when the file was replaced or cut.
 class LogFollower {
  public:

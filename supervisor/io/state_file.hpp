@@ -10,6 +10,7 @@
 #include "common/base/ids.hpp"
 #include "common/base/result.hpp"
 #include "supervisor/core/pool_record.hpp"
+#include "supervisor/core/program_version.hpp"
 
 namespace scpool::supervisor {
 
@@ -18,6 +19,9 @@ struct KnownProcess {
   WorkerId worker;
   int pid = 0;
   std::uint64_t start_time = 0;  // of /proc/PID/stat, clock ticks since boot
+  std::string kind;              // its name; empty: the configured one
+  ProgramVersion kind_since;     // which description of it
+  std::string api_address;       // empty: the socket named after the worker
   friend bool operator==(const KnownProcess&, const KnownProcess&) = default;
 };
 

@@ -192,7 +192,10 @@ std::string state_to_json(const StoredState& state) {
          return Json{{"slot", known.worker.slot.value},
                      {"generation", known.worker.generation.value},
                      {"pid", known.pid},
-                     {"start_time", known.start_time}};
+                     {"start_time", known.start_time},
+                     {"kind", known.kind},
+                     {"kind_since", known.kind_since.text()},
+                     {"api_address", known.api_address}};
        })}};
   return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -219,6 +222,11 @@ std::optional<StoredState> state_from_json(const std::string& text) {
     read_number(item, "generation", known.worker.generation.value);
     read_number(item, "pid", known.pid);
     read_number(item, "start_time", known.start_time);
+    read_text(item, "kind", known.kind);
+    read_text(item, "api_address", known.api_address);
+    std::string since;
+    read_text(item, "kind_since", since);
+    known.kind_since = parse_program_version(since).value_or(ProgramVersion{});
     if (known.pid <= 1 || known.start_time == 0) {
       return std::nullopt;
     }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "supervisor/io/log_tail.hpp"
 
 namespace scpool::supervisor {
 namespace {
@@ -14,10 +15,14 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxDetail = 200;
+constexpr std::string_view kUnixScheme = "unix:";
 
 std::uint32_t count_of(const std::string& metrics,
                        std::string_view name,
                        std::string_view label = {}) {
+  if (name.empty()) {
+    return 0;
+  }
   const double value = metric_sum(metrics, name, label).value_or(0.0);
   return value > 0.0 && value < 4e9 ? static_cast<std::uint32_t>(value) : 0;
 }
@@ -57,6 +62,7 @@ void WorkerProbe::start(const WorkerProcess& process, Duration timeout, OnAnswer
   slot = std::make_unique<Run>();
   Run& run = *slot;
   run.answer.worker = worker;
+  run.kind = &process.kind();
   run.on_answer = std::move(on_answer);
   if (const auto facts = read_process_facts(process.pid())) {
     run.answer.memory = facts->resident_bytes;
@@ -83,8 +89,10 @@ HttpClient::Ticket WorkerProbe::ask(const WorkerProcess& process,
   }
   running_[worker]->open_calls += 1;
   HttpCall call;
-  call.url = "http://worker" + path;
-  call.unix_socket = process.files().socket;
+  const std::string& address = process.api_address();
+  const bool by_socket = address.starts_with(kUnixScheme);
+  call.url = "http://" + (by_socket ? "worker" : address) + path;
+  call.unix_socket = by_socket ? address.substr(kUnixScheme.size()) : "";
   call.timeout = timeout;
   return client_.start(std::move(call), [this, worker, then](const Result<HttpAnswer>& answer) {
     const auto found = running_.find(worker);
@@ -108,11 +116,17 @@ void WorkerProbe::look_for_ready_file(const WorkerProcess& process) {
   run.answer.ready = access(process.files().ready_file.c_str(), F_OK) == 0;
   run.answer.connected = run.answer.ready;
   run.answer.detail = run.answer.ready ? "" : "no ready file yet";
+  if (!process.kind().tunnel_phrase.empty()) {
+    run.answer.tunnel = TunnelId{word_after(process.files().log, process.kind().tunnel_phrase)};
+  }
   loop_.post([this, worker] { finish_if_complete(worker); });
 }
 
 void WorkerProbe::take_ready(Run& run, const HttpAnswer& answer) {
   run.answer.ready = answer.status == 200;
+  if (run.kind->health_path.empty()) {
+    run.answer.connected = run.answer.ready;
+  }
   if (!run.answer.ready) {
     run.answer.detail = std::string(trim(answer.body)).substr(0, kMaxDetail);
   }
@@ -125,16 +139,16 @@ void WorkerProbe::take_health(Run& run, const HttpAnswer& answer) {
 
 void WorkerProbe::take_info(Run& run, const HttpAnswer& answer) {
   const Json root = Json::parse(answer.body, nullptr, false);
-  const auto id = root.is_object() ? root.find("tunnel_id") : root.end();
+  const auto id = root.is_object() ? root.find(run.kind->tunnel_key) : root.end();
   if (root.is_object() && id != root.end() && id->is_string()) {
     run.answer.tunnel = TunnelId{id->get<std::string>()};
   }
 }
 
 void WorkerProbe::take_metrics(Run& run, const HttpAnswer& answer) {
-  run.answer.jobs = count_of(answer.body, "sauce_connect_jobs_running");
-  run.answer.streams = count_of(answer.body, "sauce_connect_streams_active");
-  run.answer.connections = count_of(answer.body, "sauce_connect_tunnel_connections_active");
+  run.answer.jobs = count_of(answer.body, run.kind->jobs_metric);
+  run.answer.streams = count_of(answer.body, run.kind->streams_metric);
+  run.answer.connections = count_of(answer.body, run.kind->connections_metric);
   run.answer.suspect_connections =
       count_of(answer.body, "sauce_connect_conn_state", "state=\"suspect\"");
   run.answer.sent_bytes = bytes_of(answer.body, "sauce_connect_tunnel_sent_bytes");

@@ -30,6 +30,7 @@ class WorkerProbe {
 
  private:
   struct Run {
+    const WorkerKind* kind = nullptr;
     ProbeAnswered answer;
     OnAnswer on_answer;
     bool disconnected = false;  // by its own word

@@ -52,6 +52,12 @@ void remove_run_files(const WorkerFiles& files) {
   }
 }
 
+// For programs that write none: pid and start time, as our own workers do. A disk that is full is
+// no reason to go without the worker.
+void write_pid_file(const std::string& path, const ChildProcess& process) {
+  std::ofstream(path) << process.pid() << ' ' << process.start_time() << '\n';
+}
+
 WorkerExit to_worker_exit(const ProcessExit& exit) {
   WorkerExit result;
   result.how = !exit.seen         ? WorkerExit::How::Unknown
@@ -138,6 +144,9 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(EventLoop& loop,
     return process.error();
   }
   worker->process_ = std::move(process).value();
+  if (!kind.writes_pid_file) {
+    write_pid_file(files.pid_file, *worker->process_);
+  }
   return worker;
 }
 

@@ -33,6 +33,7 @@ struct WorkerLaunch {
   WorkerId worker;
   WorkerFiles files;
   LaunchPlan plan;
+  std::string api_address;  // "unix:PATH" or "127.0.0.1:PORT"
   std::optional<std::uint64_t> open_files_limit;
 };
 
@@ -60,6 +61,7 @@ class WorkerProcess {
 
   const WorkerId& worker() const { return launch_.worker; }
   const WorkerFiles& files() const { return launch_.files; }
+  const std::string& api_address() const { return launch_.api_address; }
   const WorkerKind& kind() const { return kind_; }
   WallTime started_at() const { return started_at_; }
   int pid() const { return process_->pid(); }
@@ -68,6 +70,7 @@ class WorkerProcess {
   void drain();  // the kind's drain signal
   void stop();   // the kind's second signal
   void kill();   // KILL, to its whole group
+  bool can_reopen_log() const { return kind_.reopen_signal != 0; }
   void reopen_log();
 
  private:

@@ -61,7 +61,8 @@ StoredState example() {
   state.pool.rollout.state = RolloutState::Paused;
   state.pool.rollout.reason = {ReasonKind::RolloutFailed, "worker 2.41 \xff"};
   state.pool.condemned.push_back(TunnelId{"ffffffffffffffffffffffffffffffff"});
-  state.processes.push_back({{{0}, {40}}, 4711, 123456789});
+  state.processes.push_back(
+      {{{0}, {40}}, 4711, 123456789, "sauce-connect-5", {5, 1, 2}, "127.0.0.1:8032"});
   return state;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "supervisor/core/pool_controller.hpp"
+#include "supervisor/core/worker_kinds.hpp"
 
 namespace scpool::supervisor {
 
@@ -25,7 +26,7 @@ struct ScriptedWorker {
 class ScriptedPool {
  public:
   explicit ScriptedPool(PoolPolicy policy, PoolRecord record = {}, ConfigHash config = {7})
-      : controller({policy, config, std::move(record), 1, our_worker()}) {}
+      : controller({policy, config, std::move(record), 1}) {}
 
   void start() { tell(PoolStarted{}); }
   void tell(const PoolEvent& event) {
@@ -56,7 +57,7 @@ class ScriptedPool {
     if (!last_line.empty()) {
       evidence.last_lines.push_back(last_line);
     }
-    tell(WorkerExited{id, exit, evidence});
+    tell(WorkerExited{id, exit, evidence, classify_exit(our_worker(), exit, evidence)});
   }
   void kill(WorkerId id) { end(id, {WorkerExit::How::Killed, 0, 9, false}); }
   PoolSnapshot view() const { return controller.snapshot(now); }
@@ -132,7 +133,7 @@ class ScriptedPool {
   }
   void leave(WorkerId id, const WorkerExit& exit) {
     std::erase_if(workers, [&](const ScriptedWorker& each) { return each.id == id; });
-    events.push_back(WorkerExited{id, exit, {}});
+    events.push_back(WorkerExited{id, exit, {}, classify_exit(our_worker(), exit, {})});
   }
   void perform(const ProbeWorker& todo) {
     const ScriptedWorker* one = find(todo.worker);

@@ -87,6 +87,33 @@ TEST_CASE("impossible values are all found at once, with the mend") {
   CHECK(mentions(problems, "NAME=value"));
 }
 
+TEST_CASE("the vendor's clients: what they cannot do is found before they are started") {
+  const auto problems = [](std::vector<std::pair<std::string, std::string>> flags, PoolMode mode) {
+    flags.emplace_back("worker.kind", "sauce-connect-5");
+    return problems_of(read(std::move(flags), mode));
+  };
+  CHECK(mentions(problems({}, PoolMode::Local), "cannot use the server of --local"));
+  const auto long_drain = problems({{"pool.drain_timeout", "10m"}}, PoolMode::Cloud);
+  CHECK(mentions(long_drain, "pool.drain_timeout: at most 5m with sauce-connect-5"));
+  CHECK(mentions(problems({{"worker.arguments", "--api-basic-auth=a:b"}}, PoolMode::Cloud),
+                 "secret in the process list"));
+  CHECK(mentions(problems({{"worker.arguments", "--region=us-east"}}, PoolMode::Cloud),
+                 "given to each worker by the pool itself"));
+}
+
+TEST_CASE("regions of the cloud, by either name; others need their address") {
+  const auto with_region = [](const char* region) {
+    return problems_of(read({{"account.region", region}}, PoolMode::Cloud));
+  };
+  CHECK_FALSE(mentions(with_region("us-west"), "account.region"));
+  CHECK_FALSE(mentions(with_region("eu-central-1"), "account.region"));
+  CHECK(mentions(with_region("moon"), "one of us-west, us-east, eu-central, asia-south-2"));
+  CHECK_FALSE(mentions(problems_of(read({{"account.region", "moon"},
+                                         {"account.rest_url", "https://moon.example.com/rest/v1"}},
+                                        PoolMode::Cloud)),
+                       "account.region"));
+}
+
 TEST_CASE("in the cloud an account is needed, and its key stays out of the file") {
   const std::vector<std::string> problems = problems_of(read({}, PoolMode::Cloud));
   CHECK(mentions(problems, "SAUCE_USERNAME"));
