@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "common/io/process_memory.hpp"
 #include "supervisor/io/log_keeper.hpp"
 
 namespace scpool::supervisor {
@@ -357,6 +358,7 @@ void Supervisor::keep_logs() {
   }
   keeper.remove_old(current, loop_.wall_now());
   keeper.limit_total(current);
+  release_unused_memory();
   log_timer_.start(kLogPeriod, [this] { keep_logs(); });
 }
 

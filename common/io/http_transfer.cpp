@@ -14,6 +14,8 @@ namespace scpool {
 namespace {
 
 constexpr long kKeptConnections = 16;
+// Answers are short, and many workers are asked at once.
+constexpr long kBufferSize = 4096;
 
 std::string content_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -61,7 +63,7 @@ HttpTransfer::~HttpTransfer() {
 
 bool HttpTransfer::prepare(TlsRoots& roots) {
   static_assert(CURL_ERROR_SIZE == std::tuple_size_v<decltype(problem_)>);
-  if (!call_.ca_files.empty()) {
+  if (call_.unix_socket.empty()) {
     auto found = roots.with(call_.ca_files);
     if (!found) {
       failed_ = found.error();
@@ -76,6 +78,7 @@ bool HttpTransfer::prepare(TlsRoots& roots) {
       std::chrono::ceil<std::chrono::milliseconds>(std::max(call_.timeout, Duration{1})).count());
   set(easy_, CURLOPT_ERRORBUFFER, problem_.data());
   set(easy_, CURLOPT_NOSIGNAL, 1L);
+  set(easy_, CURLOPT_BUFFERSIZE, kBufferSize);
   set(easy_, CURLOPT_QUICK_EXIT, 1L);  // a cancelled call does not wait for its name to resolve
   set(easy_, CURLOPT_TIMEOUT_MS, milliseconds);
   set(easy_, CURLOPT_CONNECTTIMEOUT_MS, milliseconds);
@@ -129,12 +132,15 @@ void HttpTransfer::set_security() {
   }
   set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (roots_ != nullptr) {
-    // The blob keeps connections apart that were verified against other roots: curl compares it
-    // before it uses a kept connection. The roots themselves are set in on_tls.
+    // The roots themselves are set in on_tls: the system's are then looked up one by one, where
+    // curl would read all of them. The blob keeps connections apart that were verified against
+    // other roots: curl compares it before it uses a kept connection.
     curl_blob blob{extra_roots_.data(), extra_roots_.size(), CURL_BLOB_COPY};
     set(easy_, CURLOPT_CAINFO, nullptr);
     set(easy_, CURLOPT_CAPATH, nullptr);
-    set(easy_, CURLOPT_CAINFO_BLOB, &blob);
+    if (!extra_roots_.empty()) {
+      set(easy_, CURLOPT_CAINFO_BLOB, &blob);
+    }
     set(easy_, CURLOPT_SSL_CTX_FUNCTION, &on_tls);
     set(easy_, CURLOPT_SSL_CTX_DATA, this);
   }

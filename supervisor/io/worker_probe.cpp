@@ -73,28 +73,28 @@ void WorkerProbe::start(const WorkerProcess& process, Duration timeout, OnAnswer
     look_for_ready_file(process);
     return;
   }
-  run.ready = ask(process, kind.ready_path, timeout, &WorkerProbe::take_ready);
-  run.health = ask(process, kind.health_path, timeout, &WorkerProbe::take_health);
-  run.info = ask(process, kind.info_path, timeout, &WorkerProbe::take_info);
-  run.metrics = ask(process, kind.metrics_path, timeout, &WorkerProbe::take_metrics);
+  run.address = process.api_address();
+  run.deadline = loop_.now() + timeout;
+  const Question questions[] = {{kind.ready_path, &WorkerProbe::take_ready},
+                                {kind.health_path, &WorkerProbe::take_health},
+                                {kind.info_path, &WorkerProbe::take_info},
+                                {kind.metrics_path, &WorkerProbe::take_metrics}};
+  for (const Question& question : questions) {
+    if (!question.path.empty()) {
+      run.questions.push_back(question);
+    }
+  }
+  ask_next(worker);
 }
 
-HttpClient::Ticket WorkerProbe::ask(const WorkerProcess& process,
-                                    const std::string& path,
-                                    Duration timeout,
-                                    void (WorkerProbe::*then)(Run&, const HttpAnswer&)) {
-  const WorkerId worker = process.worker();
-  if (path.empty()) {
-    return {};
-  }
-  running_[worker]->open_calls += 1;
+void WorkerProbe::ask_next(WorkerId worker) {
+  Run& run = *running_.at(worker);
   HttpCall call;
-  const std::string& address = process.api_address();
-  const bool by_socket = address.starts_with(kUnixScheme);
-  call.url = "http://" + (by_socket ? "worker" : address) + path;
-  call.unix_socket = by_socket ? address.substr(kUnixScheme.size()) : "";
-  call.timeout = timeout;
-  return client_.start(std::move(call), [this, worker, then](const Result<HttpAnswer>& answer) {
+  const bool by_socket = run.address.starts_with(kUnixScheme);
+  call.url = "http://" + (by_socket ? "worker" : run.address) + run.questions[run.next].path;
+  call.unix_socket = by_socket ? run.address.substr(kUnixScheme.size()) : "";
+  call.timeout = run.deadline - loop_.now();
+  run.call = client_.start(std::move(call), [this, worker](const Result<HttpAnswer>& answer) {
     const auto found = running_.find(worker);
     if (found == running_.end()) {
       return;
@@ -103,9 +103,14 @@ HttpClient::Ticket WorkerProbe::ask(const WorkerProcess& process,
       fail(worker, answer.error().sentence());
       return;
     }
-    found->second->open_calls -= 1;
-    (this->*then)(*found->second, answer.value());
-    finish_if_complete(worker);
+    Run& asked = *found->second;
+    const Take take = asked.questions[asked.next].take;
+    (this->*take)(asked, answer.value());
+    if (++asked.next == asked.questions.size()) {
+      finish(worker);
+    } else {
+      ask_next(worker);
+    }
   });
 }
 
@@ -119,7 +124,7 @@ void WorkerProbe::look_for_ready_file(const WorkerProcess& process) {
   if (!process.kind().tunnel_phrase.empty()) {
     run.answer.tunnel = TunnelId{word_after(process.files().log, process.kind().tunnel_phrase)};
   }
-  loop_.post([this, worker] { finish_if_complete(worker); });
+  loop_.post([this, worker] { finish(worker); });
 }
 
 void WorkerProbe::take_ready(Run& run, const HttpAnswer& answer) {
@@ -155,9 +160,9 @@ void WorkerProbe::take_metrics(Run& run, const HttpAnswer& answer) {
   run.answer.received_bytes = bytes_of(answer.body, "sauce_connect_tunnel_received_bytes");
 }
 
-void WorkerProbe::finish_if_complete(WorkerId worker) {
+void WorkerProbe::finish(WorkerId worker) {
   const auto found = running_.find(worker);
-  if (found == running_.end() || found->second->open_calls > 0) {
+  if (found == running_.end()) {
     return;
   }
   const std::unique_ptr<Run> run = std::move(found->second);

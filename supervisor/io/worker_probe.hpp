@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "common/io/http_client.hpp"
 #include "supervisor/core/pool_events.hpp"
@@ -29,28 +30,32 @@ class WorkerProbe {
   void forget(WorkerId worker) { running_.erase(worker); }
 
  private:
+  struct Run;
+  using Take = void (WorkerProbe::*)(Run&, const HttpAnswer&);
+  struct Question {
+    std::string path;
+    Take take;
+  };
   struct Run {
     const WorkerKind* kind = nullptr;
     ProbeAnswered answer;
     OnAnswer on_answer;
     bool disconnected = false;  // by its own word
-    int open_calls = 0;
-    HttpClient::Ticket ready;
-    HttpClient::Ticket health;
-    HttpClient::Ticket info;
-    HttpClient::Ticket metrics;
+    std::string address;
+    Instant deadline;  // of all its questions together
+    std::vector<Question> questions;
+    std::size_t next = 0;
+    HttpClient::Ticket call;
   };
 
-  HttpClient::Ticket ask(const WorkerProcess& process,
-                         const std::string& path,
-                         Duration timeout,
-                         void (WorkerProbe::*then)(Run&, const HttpAnswer&));
+  // One after the other on one connection: many workers are probed at the same time.
+  void ask_next(WorkerId worker);
   void look_for_ready_file(const WorkerProcess& process);
   void take_ready(Run& run, const HttpAnswer& answer);
   void take_health(Run& run, const HttpAnswer& answer);
   void take_info(Run& run, const HttpAnswer& answer);
   void take_metrics(Run& run, const HttpAnswer& answer);
-  void finish_if_complete(WorkerId worker);
+  void finish(WorkerId worker);
   void fail(WorkerId worker, const std::string& why);
 
   EventLoop& loop_;

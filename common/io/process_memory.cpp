@@ -1,0 +1,49 @@
+#include "common/io/process_memory.hpp"
+
+#include <link.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace scpool {
+namespace {
+
+constexpr int kTrimThreshold = 64 * 1024;
+constexpr int kTopPad = 16 * 1024;
+
+// Only segments that were never written: their pages are those of the file. Relocated tables are in
+// writable segments.
+int drop_file_pages(dl_phdr_info* object, std::size_t /*size*/, void* /*context*/) {
+  if (std::string_view(object->dlpi_name).starts_with("linux-vdso")) {
+    return 0;  // the kernel's
+  }
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  for (int i = 0; i < object->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = object->dlpi_phdr[i];
+    const bool is_clean = segment.p_type == PT_LOAD && (segment.p_flags & PF_W) == 0;
+    const std::uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
+    const std::uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_filesz;
+    if (is_clean && end > begin && object->dlpi_addr != 0) {
+      madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+void prepare_small_memory() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TRIM_THRESHOLD, kTrimThreshold);
+  mallopt(M_TOP_PAD, kTopPad);
+}
+
+void release_unused_memory() {
+  malloc_trim(0);
+  dl_iterate_phdr(&drop_file_pages, nullptr);
+}
+
+}  // namespace scpool
