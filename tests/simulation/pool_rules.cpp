@@ -73,11 +73,6 @@ void SimulatedPool::hear(const PoolEvent& event) {
       worker->told_ready = answer->ready;
     }
   }
-  if (std::holds_alternative<RestFailed>(event)) {
-    for (SimulatedWorker& worker : workers_) {
-      worker.listed_ready = true;  // nobody can say otherwise
-    }
-  }
   if (const auto* list = std::get_if<RestListed>(&event)) {
     for (SimulatedWorker& worker : workers_) {
       worker.listed_ready =
@@ -91,9 +86,6 @@ void SimulatedPool::hear(const PoolEvent& event) {
 void SimulatedPool::check_after_event(const PoolEvent& event, const PoolActions& actions) {
   check_foreign(event, actions);
   check_readiness(actions);
-  if (!controller_) {
-    return;
-  }
   const bool routine = std::all_of(actions.begin(), actions.end(), is_routine);
   if (routine && report_.events % 16 != 0) {
     return;  // a probe that says nothing new changes nothing
@@ -182,8 +174,9 @@ void SimulatedPool::check_readiness(const PoolActions& actions) {
     const SimulatedWorker* worker =
         first && said.worker ? worker_of(said.worker->generation.value) : nullptr;
     if (worker != nullptr) {
-      const bool asks_rest = policy_.rest_period > Duration::zero();
-      rule(4, worker->told_ready && (worker->listed_ready || !asks_rest), [&] {
+      const bool server_tells =
+          policy_.rest_period > Duration::zero() && !controller_->snapshot(now_).rest_stale;
+      rule(4, worker->told_ready && (worker->listed_ready || !server_tells), [&] {
         return "worker " + to_text(worker->id) + " counts as ready; the worker says " +
                (worker->told_ready ? "yes" : "no") + ", the server " +
                (worker->listed_ready ? "yes" : "no");
@@ -205,8 +198,7 @@ void SimulatedPool::check_vacancies(const PoolSnapshot& view) {
         return name + " has failed for " + std::string(to_text(*slot.last_cause));
       });
     }
-    const Instant latest = std::max(now_, slot.since + longest);
-    rule(15, slot.next_start <= latest, [&] {
+    rule(15, slot.next_start <= now_ + longest, [&] {
       return name + " is never tried again, or much too late";
     });
   }
