@@ -58,6 +58,7 @@ class ConfigReader {
     policy.start_timeout = settings_.duration("pool.start_timeout");
     policy.min_ready_time = settings_.duration("pool.min_ready_time");
     policy.canary_time = settings_.duration("pool.canary_time");
+    policy.progress_deadline = settings_.duration("pool.progress_deadline");
     policy.max_age = settings_.duration("pool.max_age");
     policy.drain_timeout = settings_.duration("pool.drain_timeout");
     policy.stop_grace = settings_.duration("pool.stop_grace");
@@ -136,6 +137,9 @@ class ConfigReader {
       fail("pool.max_surge", "at most " + std::to_string(kMaxSize));
     }
     at_least("pool.start_timeout", policy.start_timeout, 1s);
+    at_least("pool.progress_deadline",
+             policy.progress_deadline,
+             policy.start_timeout + std::max(policy.min_ready_time, policy.canary_time));
     at_least("pool.stop_grace", policy.stop_grace, 100ms);
     at_least("health.probe_period", policy.probe_period, 100ms);
     at_least("health.probe_timeout", policy.probe_timeout, 50ms);

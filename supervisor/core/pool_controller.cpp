@@ -275,6 +275,9 @@ void PoolState::on(const WorkerAdopted& event) {
 void PoolState::on(const PoolStarted& /*event*/) {
   started_ = true;
   dirty_ = true;
+  for (Slot& slot : slots_) {
+    slot.history.since = now_;  // how long it was vacant before is not recorded
+  }
   // Recorded and not taken back: it ended while nobody watched.
   for (const WorkerRecord& gone : std::exchange(unclaimed_, {})) {
     Member member;

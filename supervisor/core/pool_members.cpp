@@ -12,6 +12,8 @@ namespace {
 
 // A starting worker is asked this soon and then at growing distances.
 constexpr Duration kFirstProbe = 20ms;
+// Of its log, in events.
+constexpr std::size_t kMaxLastWords = 300;
 
 bool is_established(const Member& member) {
   return member.was_ready && member.place == Place::Vacant &&
@@ -295,7 +297,11 @@ void PoolState::ended(Member& member,
   // A clean end deletes its tunnel, but may have failed to; a second DELETE does no harm.
   orphans_.condemn(member.last.tunnel, now_);
   member.doom = cause;
-  apply(member, WorkerInput::Exited, {ReasonKind::WorkerEnded, exit_text(exit)});
+  // What it said last tells more than its status; with a drain everything is as it should be.
+  const bool tells = cause != ExitCause::Asked && !evidence.last_lines.empty();
+  const std::string words =
+      tells ? ": " + evidence.last_lines.back().substr(0, kMaxLastWords) : std::string{};
+  apply(member, WorkerInput::Exited, {ReasonKind::WorkerEnded, exit_text(exit) + words});
   if (was_active) {
     if (cause == ExitCause::Quota) {
       quota_.refused(static_cast<std::uint32_t>(members_.size() - 1), policy_, now_, random_);

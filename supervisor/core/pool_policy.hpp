@@ -16,12 +16,13 @@ struct PoolPolicy {
   std::uint32_t max_surge = 1;        // workers above size while replacing
   std::uint32_t max_unavailable = 0;  // ready workers that may be missing because of us
 
-  Duration start_timeout = 90s;   // spawned to ready; provisioning alone may take 45 s
-  Duration min_ready_time = 5s;   // ready this long before the old worker is drained
-  Duration canary_time = 30s;     // the same for the first worker of a new configuration
-  Duration max_age = 24h;         // 0: workers do not age
-  Duration drain_timeout = 300s;  // as long as the vendor's client waits for jobs
-  Duration stop_grace = 10s;      // from the stop signal to the kill signal
+  Duration start_timeout = 90s;        // spawned to ready; provisioning alone may take 45 s
+  Duration min_ready_time = 5s;        // ready this long before the old worker is drained
+  Duration canary_time = 30s;          // the same for the first worker of a new configuration
+  Duration progress_deadline = 15min;  // a rollout that replaces nobody for so long is paused
+  Duration max_age = 24h;              // 0: workers do not age
+  Duration drain_timeout = 300s;       // as long as the vendor's client waits for jobs
+  Duration stop_grace = 10s;           // from the stop signal to the kill signal
 
   Duration probe_period = 5s;
   Duration probe_timeout = 2s;

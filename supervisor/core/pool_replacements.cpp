@@ -161,10 +161,29 @@ bool PoolState::replace(Member& member, Errand errand, Reason reason) {
   return true;
 }
 
+void PoolState::pause_stuck_rollout() {
+  const std::optional<Instant> progressed = rollout_.progressed_at();
+  if (rollout_.state() != RolloutState::Running || !progressed ||
+      !due(*progressed + policy_.progress_deadline)) {
+    return;
+  }
+  const std::string waits_for =
+      suspected_since_ != kNever ? "; the network or the server is suspected"
+      : alike_.cause() ? "; several slots fail alike: " + std::string(to_text(*alike_.cause()))
+                       : "";
+  const std::string detail =
+      "no progress for " + duration_text(policy_.progress_deadline) + waits_for;
+  rollout_.pause({ReasonKind::RolloutFailed, detail});
+  announce({ReasonKind::RolloutFailed, "paused, the old workers go on serving: " + detail});
+  changed_ = true;
+  dirty_ = true;
+}
+
 void PoolState::close_rollout() {
   if (rollout_.state() == RolloutState::Idle && rollout_.has_canary()) {
     begin_rollout({ReasonKind::ConfigChanged, {}});
   }
+  pause_stuck_rollout();
   const RolloutState before = rollout_.state();
   if (before == RolloutState::Idle || rollout_.has_canary()) {
     return;  // nobody left to replace is not enough: the new configuration has to be proven

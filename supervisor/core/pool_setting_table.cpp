@@ -48,6 +48,10 @@ std::vector<SettingSpec> pool_keys() {
       typed_key("pool.min_ready_time", Duration, "5s", "Ready this long before the old one drains"),
       typed_key(
           "pool.canary_time", Duration, "30s", "The same for a new configuration's first worker"),
+      typed_key("pool.progress_deadline",
+                Duration,
+                "15m",
+                "A restart that replaces no worker for so long is paused"),
       typed_key("pool.max_age", Duration, "24h", "A worker is replaced at this age; 0: never"),
       typed_key("pool.drain_timeout", Duration, "5m", "Longest wait for jobs of a leaving worker"),
       typed_key("pool.stop_grace", Duration, "10s", "From the stop signal to the kill signal"),

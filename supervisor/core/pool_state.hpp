@@ -97,6 +97,7 @@ class PoolState {
   bool may_start(SlotIndex slot);
   ConfigHash config_for(SlotIndex slot);
   void close_rollout();
+  void pause_stuck_rollout();
   void stop_everyone();
   void probe();
   void probe_one(Member& member);

@@ -27,6 +27,11 @@ void RolloutPlanner::want(ConfigHash config) {
   wanted_ = config;
 }
 
+void RolloutPlanner::prove_wanted() {
+  proven_ = wanted_;
+  progressed_at_ = accounted_until_;
+}
+
 void RolloutPlanner::begin(Reason reason, std::uint32_t stale, std::uint32_t ready, Instant now) {
   if (state_ == RolloutState::Idle) {
     began_ = now;
@@ -39,6 +44,9 @@ void RolloutPlanner::begin(Reason reason, std::uint32_t stale, std::uint32_t rea
   total_ = done + stale;
   stale_ = stale;
   reason_ = std::move(reason);
+  if (state_ != RolloutState::Running) {
+    progressed_at_ = now;
+  }
   state_ = RolloutState::Running;
 }
 
@@ -52,6 +60,7 @@ void RolloutPlanner::pause(Reason reason) {
 void RolloutPlanner::resume() {
   if (state_ == RolloutState::Paused) {
     state_ = RolloutState::Running;
+    progressed_at_ = accounted_until_;
   }
 }
 
@@ -62,6 +71,9 @@ void RolloutPlanner::cancel() {
 
 bool RolloutPlanner::note_progress(std::uint32_t stale) {
   total_ = std::max(total_, stale);
+  if (stale < stale_) {
+    progressed_at_ = accounted_until_;
+  }
   stale_ = stale;
   if (state_ == RolloutState::Idle || stale > 0) {
     return false;
@@ -81,6 +93,9 @@ const RolloutCandidate* RolloutPlanner::choose(std::span<const RolloutCandidate>
 }
 
 void RolloutPlanner::account(std::uint32_t ready, std::uint32_t size, Instant now) {
+  if (!progressed_at_) {
+    progressed_at_ = now;  // it was begun by an earlier supervisor
+  }
   if (state_ == RolloutState::Running) {
     const std::chrono::duration<double> passed = now - accounted_until_;
     ledger_.lowest_ready = std::min(ledger_.lowest_ready, ready);

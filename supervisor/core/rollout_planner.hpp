@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "supervisor/core/pool_record.hpp"
@@ -27,7 +28,7 @@ class RolloutPlanner {
   // Configurations. While the wanted one is not proven, one worker goes first (the canary) and
   // plain restarts use the proven one.
   void want(ConfigHash config);
-  void prove_wanted() { proven_ = wanted_; }
+  void prove_wanted();
   ConfigHash wanted() const { return wanted_; }
   ConfigHash proven() const { return proven_; }
   bool has_canary() const { return wanted_ != proven_ && !config_cancelled_; }
@@ -41,6 +42,9 @@ class RolloutPlanner {
   void cancel();              // the wanted configuration is given up, too
   // To be told after each event; true when the rollout ended with this.
   bool note_progress(std::uint32_t stale);
+
+  // When a worker was last replaced, or the rollout began or was resumed; nothing: not yet known.
+  std::optional<Instant> progressed_at() const { return progressed_at_; }
 
   RolloutState state() const { return state_; }
   const Reason& reason() const { return reason_; }
@@ -58,6 +62,7 @@ class RolloutPlanner {
   std::uint32_t stale_ = 0;
   CapacityLedger ledger_;
   Instant accounted_until_;
+  std::optional<Instant> progressed_at_;
   ConfigHash wanted_;
   ConfigHash proven_;
   bool config_cancelled_ = false;

@@ -241,7 +241,7 @@ def test_ends_by_cause(vendor_pool, tmp_path, version, text, cause, state):
     reason.write_text(text)
     os.kill(pool.workers()[0]["pid"], signal.SIGKILL)
     ends = wait_for(lambda: [end for end in pool.ends() if end["cause"] == cause], f"an end for {cause}")
-    assert ends[0]["slot"] == 0
+    assert ends[0]["slot"] == 0 and text in ends[0]["detail"]
     assert vacancy(pool, cause)["state"] == state
     wait_for(lambda: text in pool.verb("explain", "0").stdout, "its last words are the explanation")
     assert pool.stop("--now") == 0
@@ -360,3 +360,40 @@ def test_what_the_client_cannot_do_is_an_error(vendor_pool):
     answer = subprocess.run([BIN / "sc-pool", "up", "--local", "--config", pool.config], capture_output=True, text=True,
                             env=pool.environment, timeout=PATIENCE)
     assert answer.returncode == 2 and "worker.kind" in answer.stderr
+
+
+@pytest.mark.parametrize("end, code", [("signal", 0), ("remote", 8)])
+def test_our_worker_with_the_old_command_line(grid, tmp_path, end, code):
+    server = grid()
+    words = ["-i", "old", "--tunnel-pool", "-x", server.rest_url, "--cainfo", server.ca_file, "-d", tmp_path / "pid",
+             "-f", tmp_path / "ready", "--logfile", tmp_path / "log", "--status-address", "127.0.0.1:0", "--se-port", "0",
+             "-B", "all", "--tunnel-domains", "*.example.com,localhost", "--metadata", "runner:docker", "--ocsp", "strict",
+             "-v"]
+    worker = subprocess.Popen([BIN / "sc-worker", "legacy", *words], stdout=subprocess.PIPE, text=True,
+                              env={"PATH": os.environ["PATH"], "SAUCE_USER": server.user, "SAUCE_API_KEY": server.key})
+    assert "you may start your tests" in worker.stdout.readline()
+    ready = wait_for(lambda: (tmp_path / "ready").exists() and json.loads((tmp_path / "ready").read_text()), "the ready file")
+    assert int((tmp_path / "pid").read_text().split()[0]) == worker.pid
+    curl = ["curl", "-sS", "--cacert", server.ca_file, "-u", f"{server.user}:{server.key}"]
+    url = f"{server.rest_url}/{server.user}/tunnels/{ready['tunnelID']}"
+    tunnel = json.loads(subprocess.run([*curl, url], capture_output=True, check=True).stdout)
+    assert tunnel["is_ready"] and tunnel["tunnel_pool"] and tunnel["metadata"]["extra"] == {"runner": "docker"}
+    assert server.key not in json.dumps(tunnel)
+    if end == "signal":
+        worker.terminate()
+    else:
+        subprocess.run([*curl, "-X", "DELETE", f"{url}?reason=webui&wait=0"], capture_output=True, check=True)
+    assert worker.wait(PATIENCE) == code
+    worker.stdout.close()
+    assert not (tmp_path / "pid").exists() and not (tmp_path / "ready").exists()
+
+
+def test_the_old_command_line_becomes_a_configuration(tmp_path):
+    made = tmp_path / "run.yaml"
+    answer = subprocess.run([BIN / "sc-worker", "legacy", "-u", "me", "-k", "secret", "-i", "x", "-D", ".example.com",
+                             "-a", "host:80:user:pass", "--output-config-file", made], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert "direct-domains: '^.+\\.example\\.com$'" in made.read_text()
+    refused = subprocess.run([BIN / "sc-worker", "legacy", "-P", "4445"], capture_output=True, text=True)
+    assert refused.returncode == 2 and "Selenium relay" in refused.stderr

@@ -10,6 +10,7 @@
 //   STUB_READY_AFTER_MS=N    ready after N (default: at once)
 //   STUB_NEVER_READY=1       lives, its API answers, never ready
 //   STUB_UNREADY_AFTER_MS=N  ready at first, not ready any more from N on
+//   STUB_UNREADY_IN=D        not ready while the file D/<its pid> exists
 //   STUB_HANG_AFTER_MS=N     from N on accepts connections and answers none
 //   STUB_CRASH_AFTER_MS=N    SIGABRT at N (STUB_CRASH_SIGNAL=11 for another signal)
 //   STUB_EXIT_AFTER_MS=N     exits at N with STUB_EXIT_CODE (1) and STUB_EXIT_TEXT on stderr
@@ -182,7 +183,9 @@ bool StubWorker::after(const char* variable) const {
 }
 
 bool StubWorker::ready() const {
+  const std::string told_not = environment("STUB_UNREADY_IN") + "/" + std::to_string(getpid());
   return environment("STUB_NEVER_READY").empty() && !stopping_ && !after("STUB_UNREADY_AFTER_MS") &&
+         access(told_not.c_str(), F_OK) != 0 &&
          (!number("STUB_READY_AFTER_MS") || after("STUB_READY_AFTER_MS"));
 }
 

@@ -52,6 +52,7 @@ TEST_CASE("the defaults of the keys are those of the policy") {
   CHECK(config.policy.start_timeout == policy.start_timeout);
   CHECK(config.policy.min_ready_time == policy.min_ready_time);
   CHECK(config.policy.canary_time == policy.canary_time);
+  CHECK(config.policy.progress_deadline == policy.progress_deadline);
   CHECK(config.policy.max_age == policy.max_age);
   CHECK(config.policy.drain_timeout == policy.drain_timeout);
   CHECK(config.policy.stop_grace == policy.stop_grace);

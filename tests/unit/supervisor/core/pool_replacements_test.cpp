@@ -61,6 +61,24 @@ TEST_CASE("when the account has no room for a surge, one goes before the next co
   CHECK(pool.view().rollout.state == RolloutState::Idle);
 }
 
+TEST_CASE("a rollout that gets nowhere is paused and says why") {
+  ScriptedPool pool({});
+  pool.start();
+  pool.run_for(1min);
+  for (ScriptedWorker& worker : pool.workers) {
+    worker.conduct = Conduct::SaysUnready;
+  }
+  pool.next_conduct = Conduct::NeverReady;
+  pool.run_for(30s);
+  pool.tell(RestartRequested{pool.now, {}, RestartStyle::Rolling});
+  pool.run_for(14min);
+  CHECK(pool.view().rollout.state == RolloutState::Running);
+  pool.run_for(2min);
+  CHECK(pool.view().rollout.state == RolloutState::Paused);
+  CHECK(pool.view().rollout.reason.detail.find("no progress for 15m") != std::string::npos);
+  CHECK(pool.workers.size() >= 3);
+}
+
 TEST_CASE("a worker that grows too large is replaced") {
   PoolPolicy policy;
   policy.memory_limit = 1000;

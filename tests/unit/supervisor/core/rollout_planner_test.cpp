@@ -50,6 +50,25 @@ TEST_CASE("the ledger adds up what was missing while it ran") {
   CHECK(planner.snapshot().ledger.lost_worker_seconds == doctest::Approx(4.0));
 }
 
+TEST_CASE("progress is a worker replaced, or the rollout taken up again") {
+  RolloutPlanner planner({1}, {1});
+  CHECK_FALSE(planner.progressed_at());
+  planner.account(3, 3, kNow);
+  planner.begin(kWhy, 3, 3, kNow);
+  CHECK(planner.progressed_at() == kNow);
+  planner.account(3, 3, kNow + 10s);
+  planner.note_progress(3);
+  CHECK(planner.progressed_at() == kNow);
+  planner.begin(kWhy, 3, 3, kNow + 10s);  // a second wish is no progress
+  CHECK(planner.progressed_at() == kNow);
+  planner.note_progress(2);
+  CHECK(planner.progressed_at() == kNow + 10s);
+  planner.pause(kWhy);
+  planner.account(3, 3, kNow + 1h);
+  planner.resume();
+  CHECK(planner.progressed_at() == kNow + 1h);
+}
+
 TEST_CASE("a new configuration has a canary until it is proven or given up") {
   RolloutPlanner planner({1}, {});
   CHECK_FALSE(planner.has_canary());
