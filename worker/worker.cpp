@@ -284,6 +284,9 @@ void Worker::arm() {
 
 void Worker::connections_changed() {
   const std::uint32_t standing = connections_.planner().standing();
+  if (standing == config_.tunnel_connections) {
+    tls_.trust()->forget();
+  }
   reporter_.set_connected(standing, loop_.now());
   if ((standing > 0) == was_connected_) {
     return;

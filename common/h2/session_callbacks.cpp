@@ -165,15 +165,19 @@ int on_stream_close(nghttp2_session*,
   return 0;
 }
 
-// DATA frames as large as the peer takes and the windows allow; nghttp2 would cut at 16 KiB.
+// DATA frames as large as the peer takes and the windows allow; nghttp2 would cut at 16 KiB. Never
+// more than there is: nghttp2 makes room for a frame of this size, and keeps it.
 ssize_t read_length(nghttp2_session*,
                     std::uint8_t,
-                    std::int32_t,
+                    std::int32_t stream,
                     std::int32_t connection_credit,
                     std::int32_t stream_credit,
                     std::uint32_t peer_max_frame,
-                    void*) noexcept {
-  return std::min<ssize_t>({connection_credit,
+                    void* user_data) noexcept {
+  const StreamState* state = state_of(user_data).find(StreamId{stream});
+  const std::size_t unsent = state != nullptr ? state->unsent.size() : 0;
+  return std::min<ssize_t>({std::max<ssize_t>(1, static_cast<ssize_t>(unsent)),
+                            connection_credit,
                             stream_credit,
                             static_cast<ssize_t>(peer_max_frame),
                             static_cast<ssize_t>(limits::kMaxFrameSize)});

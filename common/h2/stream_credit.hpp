@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 
+#include "common/base/fifo.hpp"
 #include "common/base/ids.hpp"
 #include "common/base/time.hpp"
 
@@ -44,8 +44,8 @@ class SendOrder {
   bool empty() const { return fresh_.empty() && ring_.empty(); }
 
  private:
-  std::deque<StreamId> fresh_;
-  std::deque<StreamId> ring_;
+  Fifo<StreamId> fresh_;
+  Fifo<StreamId> ring_;
 };
 
 // So many at once, so many a second in the long run.

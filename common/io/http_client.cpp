@@ -127,6 +127,9 @@ void HttpClient::Multi::cancel(Ticket::Call* call) {
   std::erase(running, call);
   std::erase(finished, call);
   delete call;
+  if (running.empty()) {
+    roots.forget();
+  }
 }
 
 void HttpClient::Multi::cancel_all() {

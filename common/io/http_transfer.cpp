@@ -38,18 +38,22 @@ CurlMulti* new_curl_multi() {
   return multi;
 }
 
-Result<const TlsContext*> TlsRoots::with(const std::vector<std::string>& ca_files) {
-  auto found = contexts_.find(ca_files);
-  if (found == contexts_.end()) {
-    TlsClientSettings settings;
-    settings.ca_files = ca_files;
-    auto made = TlsContext::for_client(settings);
+Result<TrustStore*> TlsRoots::with(const std::vector<std::string>& ca_files) {
+  auto found = stores_.find(ca_files);
+  if (found == stores_.end()) {
+    auto made = TrustStore::of(ca_files, false);
     if (!made) {
       return made.error();
     }
-    found = contexts_.emplace(ca_files, std::move(made).value()).first;
+    found = stores_.emplace(ca_files, std::move(made).value()).first;
   }
   return &found->second;
+}
+
+void TlsRoots::forget() {
+  for (auto& [files, store] : stores_) {
+    store.forget();
+  }
 }
 
 HttpTransfer::HttpTransfer(HttpCall call) : call_(std::move(call)), easy_(curl_easy_init()) {
@@ -132,9 +136,9 @@ void HttpTransfer::set_security() {
   }
   set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (roots_ != nullptr) {
-    // The roots themselves are set in on_tls: the system's are then looked up one by one, where
-    // curl would read all of them. The blob keeps connections apart that were verified against
-    // other roots: curl compares it before it uses a kept connection.
+    // The roots are set in on_tls: curl would read the system's for itself, and keep them for a
+    // day. The blob keeps connections apart that were verified against other roots: curl compares
+    // it before it uses a kept connection.
     curl_blob blob{extra_roots_.data(), extra_roots_.size(), CURL_BLOB_COPY};
     set(easy_, CURLOPT_CAINFO, nullptr);
     set(easy_, CURLOPT_CAPATH, nullptr);
@@ -147,16 +151,33 @@ void HttpTransfer::set_security() {
 }
 
 int HttpTransfer::on_tls(CurlEasy* /*easy*/, void* ssl_context, void* self) noexcept {
-  const TlsContext* roots = static_cast<HttpTransfer*>(self)->roots_;
-  SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(ssl_context),
-                          SSL_CTX_get_cert_store(roots->native()));
+  auto* transfer = static_cast<HttpTransfer*>(self);
+  const Result<x509_store_st*> trusted = transfer->roots_->load();
+  if (!trusted) {
+    transfer->failed_ = trusted.error();
+    return CURLE_SSL_CACERT_BADFILE;
+  }
+  SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(ssl_context), trusted.value());
+  transfer->roots_lent_ = true;
   return CURLE_OK;
+}
+
+// The handshake is done. curl keeps its TLS context as long as the connection: it is left an empty
+// store.
+void HttpTransfer::take_back_roots() {
+  curl_tlssessioninfo* tls = nullptr;
+  if (std::exchange(roots_lent_, false) &&
+      curl_easy_getinfo(easy_, CURLINFO_TLS_SSL_PTR, &tls) == CURLE_OK && tls != nullptr &&
+      tls->backend == CURLSSLBACKEND_OPENSSL && tls->internals != nullptr) {
+    SSL_CTX_set_cert_store(SSL_get_SSL_CTX(static_cast<SSL*>(tls->internals)), X509_STORE_new());
+  }
 }
 
 std::size_t HttpTransfer::on_head(char* bytes,
                                   std::size_t one,
                                   std::size_t size,
                                   void* self) noexcept {
+  static_cast<HttpTransfer*>(self)->take_back_roots();
   static_cast<HttpTransfer*>(self)->take_field_line({bytes, one * size});
   return one * size;
 }
@@ -208,7 +229,7 @@ std::optional<WallTime> HttpTransfer::certificate_end() const {
 
 void HttpTransfer::finish(int curl_code) {
   if (curl_code != CURLE_OK) {
-    failed_ = failure(curl_code);
+    failed_ = failed_.has_value() ? failed_ : failure(curl_code);
     return;
   }
   answer_.certificate_end = certificate_end();

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/io/http_client.hpp"
-#include "common/tls/tls_context.hpp"
+#include "common/tls/trust_store.hpp"
 
 struct curl_slist;
 
@@ -22,13 +22,14 @@ using CurlMulti = void;
 
 CurlMulti* new_curl_multi();
 
-// The trusted roots for each list of CA files, read once.
+// The trusted roots for each list of CA files; the files are read once.
 class TlsRoots {
  public:
-  Result<const TlsContext*> with(const std::vector<std::string>& ca_files);
+  Result<TrustStore*> with(const std::vector<std::string>& ca_files);
+  void forget();
 
  private:
-  std::map<std::vector<std::string>, TlsContext> contexts_;
+  std::map<std::vector<std::string>, TrustStore> stores_;
 };
 
 class HttpTransfer {
@@ -48,6 +49,7 @@ class HttpTransfer {
   void set_request();
   void set_security();
   void take_field_line(std::string_view line);
+  void take_back_roots();
   Error failure(int curl_code) const;
   std::optional<WallTime> certificate_end() const;
 
@@ -58,7 +60,8 @@ class HttpTransfer {
   HttpCall call_;
   CurlEasy* easy_;
   curl_slist* lines_ = nullptr;
-  const TlsContext* roots_ = nullptr;
+  TrustStore* roots_ = nullptr;
+  bool roots_lent_ = false;  // to a handshake of curl's
   std::string extra_roots_;
   HttpAnswer answer_;
   std::optional<Error> failed_;

@@ -19,9 +19,17 @@ constexpr int kReadsPerEvent = 4;  // so that one fast peer does not keep the lo
 constexpr std::size_t kTlsRecord = 16 * 1024;
 
 // What one read yields, shared by all streams of a thread: a view of it is good during a callback.
-// Decrypted bytes of one read fit at once, with a record that was begun by the read before.
-thread_local std::array<std::uint8_t, limits::kIoReadSize> read_buffer;
-thread_local std::array<std::uint8_t, limits::kIoReadSize + 2 * kTlsRecord> plain_buffer;
+// Decrypted bytes of one read fit at once, with a record that was begun by the read before. Not
+// thread_local themselves: each thread of the loop's pool would have them on its stack.
+struct ReadBuffers {
+  std::array<std::uint8_t, limits::kIoReadSize> received;
+  std::array<std::uint8_t, limits::kIoReadSize + 2 * kTlsRecord> plain;
+};
+
+ReadBuffers& read_buffers() {
+  thread_local const auto kBuffers = std::make_unique_for_overwrite<ReadBuffers>();
+  return *kBuffers;
+}
 
 int socket_error(int descriptor) {
   int error = 0;
@@ -215,6 +223,7 @@ void Stream::Block::take_hang_up() {
 }
 
 void Stream::Block::read() {
+  auto& read_buffer = read_buffers().received;
   for (int round = 0; round < kReadsPerEvent && wants_bytes(); ++round) {
     const ssize_t count = recv(descriptor, read_buffer.data(), read_buffer.size(), MSG_DONTWAIT);
     if (count < 0) {
@@ -302,6 +311,7 @@ bool Stream::Block::deliver_decrypted() {
     return true;
   }
   held_back = !wants_bytes();
+  auto& plain_buffer = read_buffers().plain;
   for (std::size_t count = 0; !held_back && (count = session->read(plain_buffer)) > 0;) {
     listener->on_bytes(ByteView(plain_buffer).first(count));
     if (!alive()) {

@@ -95,6 +95,10 @@ void OpensslRelease::operator()(x509_st* certificate) const noexcept {
   X509_free(certificate);
 }
 
+void OpensslRelease::operator()(x509_store_st* store) const noexcept {
+  X509_STORE_free(store);
+}
+
 std::string openssl_reason() {
   const unsigned long code = ERR_peek_last_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);

@@ -13,6 +13,7 @@ struct evp_pkey_st;
 struct ssl_ctx_st;
 struct ssl_st;
 struct x509_st;
+struct x509_store_st;
 
 namespace scpool {
 
@@ -22,6 +23,7 @@ struct OpensslRelease {
   void operator()(ssl_ctx_st* context) const noexcept;
   void operator()(ssl_st* ssl) const noexcept;
   void operator()(x509_st* certificate) const noexcept;
+  void operator()(x509_store_st* store) const noexcept;
 };
 
 using BioHandle = std::unique_ptr<bio_st, OpensslRelease>;
@@ -29,6 +31,7 @@ using KeyHandle = std::unique_ptr<evp_pkey_st, OpensslRelease>;
 using SslContextHandle = std::unique_ptr<ssl_ctx_st, OpensslRelease>;
 using SslHandle = std::unique_ptr<ssl_st, OpensslRelease>;
 using CertificateHandle = std::unique_ptr<x509_st, OpensslRelease>;
+using StoreHandle = std::unique_ptr<x509_store_st, OpensslRelease>;
 
 // The newest reason in OpenSSL's error queue of this thread; empties the queue.
 std::string openssl_reason();

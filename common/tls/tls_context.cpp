@@ -131,20 +131,6 @@ Result<void> load_key(SSL_CTX* native, const TlsServerSettings& settings) {
   return {};
 }
 
-Result<void> add_roots(SSL_CTX* native, const std::string& source) {
-  const auto certificates = read_certificates(source);
-  if (!certificates) {
-    return certificates.error();
-  }
-  X509_STORE* store = SSL_CTX_get_cert_store(native);
-  for (const CertificateHandle& certificate : certificates.value()) {
-    if (X509_STORE_add_cert(store, certificate.get()) != 1) {
-      return openssl_error("holds a certificate that cannot be used");
-    }
-  }
-  return {};
-}
-
 Result<void> set_protocols(SSL_CTX* native, const std::vector<std::string>& protocols) {
   Bytes wire;
   for (const std::string& protocol : protocols) {
@@ -164,15 +150,20 @@ Result<void> set_protocols(SSL_CTX* native, const std::vector<std::string>& prot
 
 }  // namespace
 
-TlsContext::TlsContext(ssl_ctx_st* native, bool is_server)
-    : native_(native), is_server_(is_server) {}
+TlsContext::TlsContext(ssl_ctx_st* server) : native_(server), is_server_(true) {}
+
+TlsContext::TlsContext(ssl_ctx_st* client, TrustStore trust)
+    : native_(client), is_server_(false), trust_(std::make_unique<TrustStore>(std::move(trust))) {}
 
 TlsContext::TlsContext(TlsContext&& other) noexcept
-    : native_(std::exchange(other.native_, nullptr)), is_server_(other.is_server_) {}
+    : native_(std::exchange(other.native_, nullptr)),
+      is_server_(other.is_server_),
+      trust_(std::move(other.trust_)) {}
 
 TlsContext& TlsContext::operator=(TlsContext&& other) noexcept {
   std::swap(native_, other.native_);
   std::swap(is_server_, other.is_server_);
+  std::swap(trust_, other.trust_);
   return *this;
 }
 
@@ -195,7 +186,7 @@ Result<TlsContext> TlsContext::for_server(const TlsServerSettings& settings) {
   SSL_CTX_set_alpn_select_cb(native, &select_protocol, nullptr);
   // Tickets only: the server remembers nothing, so resumption works after a restart of a client.
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
-  return TlsContext(context.value().release(), true);
+  return TlsContext(context.value().release());
 }
 
 Result<TlsContext> TlsContext::for_client(const TlsClientSettings& settings) {
@@ -204,20 +195,16 @@ Result<TlsContext> TlsContext::for_client(const TlsClientSettings& settings) {
     return context.error();
   }
   SSL_CTX* native = context.value().get();
-  if (!settings.only_these_roots && SSL_CTX_set_default_verify_paths(native) != 1) {
-    return openssl_error("cannot load the system's certificate authorities");
-  }
-  for (const std::string& source : settings.ca_files) {
-    if (auto added = add_roots(native, source); !added) {
-      return added.error().within("CA file " + pem_source_name(source));
-    }
+  auto trust = TrustStore::of(settings.ca_files, settings.only_these_roots);
+  if (!trust) {
+    return trust.error();
   }
   if (auto set = set_protocols(native, settings.alpn); !set) {
     return set.error();
   }
   SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
-  return TlsContext(context.value().release(), false);
+  return TlsContext(context.value().release(), std::move(trust).value());
 }
 
 }  // namespace scpool

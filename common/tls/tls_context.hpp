@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/result.hpp"
+#include "common/tls/trust_store.hpp"
 
 struct ssl_ctx_st;
 
@@ -35,12 +36,16 @@ class TlsContext {
 
   bool is_server() const { return is_server_; }
   ssl_ctx_st* native() const { return native_; }
+  // Whom sessions of a client verify their peer against; null for a server.
+  TrustStore* trust() const { return trust_.get(); }
 
  private:
-  TlsContext(ssl_ctx_st* native, bool is_server);
+  explicit TlsContext(ssl_ctx_st* server);
+  TlsContext(ssl_ctx_st* client, TrustStore trust);
 
   ssl_ctx_st* native_;
   bool is_server_;
+  std::unique_ptr<TrustStore> trust_;
 };
 
 // A certificate authority made on the spot, for the embedded server and for tests: ECDSA P-256.

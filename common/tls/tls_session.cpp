@@ -200,6 +200,10 @@ void TlsSession::Session::shake_hands() {
     judge(result);
   }
   flush_staged();
+  if (state != State::Handshaking) {
+    staged = Bytes{};                                // an idle connection keeps no buffer
+    SSL_set1_verify_cert_store(ssl.get(), nullptr);  // nor whom it trusted
+  }
 }
 
 void TlsSession::Session::judge(int result) {
@@ -250,6 +254,12 @@ TlsSession TlsSession::connect(const TlsContext& context, const std::string& ser
   SSL_set_verify(ssl, SSL_VERIFY_PEER, &Session::on_certificate);
   SSL_set_hostflags(ssl,
                     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  const Result<x509_store_st*> trusted = context.trust()->load();
+  if (!trusted) {
+    session->fail(trusted.error());
+    return TlsSession(std::move(session));
+  }
+  SSL_set1_verify_cert_store(ssl, trusted.value());
   // An empty name would switch the check off; it must never pass.
   const bool named =
       !name.empty() &&

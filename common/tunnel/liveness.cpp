@@ -57,9 +57,13 @@ Instant Liveness::ping_at(bool has_streams) const {
   if (waits_for_ping()) {
     return kNever;
   }
-  const Duration period = has_streams ? rule_.ping_busy : rule_.ping_idle;
-  Instant at = last_ping_ + scaled(period, jitter_);
-  if (has_streams && unanswered_since_) {
+  if (!has_streams) {
+    // A byte of the peer, its ping too, says as much as an answer to ours: of two idle ends one
+    // pings.
+    return std::max(last_ping_, last_received_) + scaled(rule_.ping_idle, jitter_);
+  }
+  Instant at = last_ping_ + scaled(rule_.ping_busy, jitter_);
+  if (unanswered_since_) {
     // Not more often than this, or two quiet ends would answer each other's pings with pings.
     const Instant allowed = last_ping_ + rule_.suspect_silence;
     at = std::min(at, std::max(allowed, *unanswered_since_ + early_ping_after()));

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <utility>
+
 using namespace scpool;
 using namespace std::chrono_literals;
 
@@ -41,7 +44,36 @@ TEST_CASE("an answered ping gives the round trip and starts the period anew") {
   CHECK(liveness.round_trip() == Duration(80ms));
   CHECK(liveness.verdict(sent + 9s) == LivenessVerdict::Alive);
   CHECK_FALSE(liveness.ping_due(sent + 7s, false));
-  CHECK(liveness.ping_due(sent + 12s, false));
+  CHECK(liveness.ping_due(sent + 80ms + 12s, false));
+}
+
+TEST_CASE("of two idle ends one pings, since the other one's ping is as good as an answer") {
+  Liveness near = fresh(1);
+  Liveness far = fresh(2);
+  int pings = 0;
+  Instant now = kStart;
+  const Instant end = kStart + 600s;
+  while (now < end) {
+    now = std::min(near.next_deadline(now, false), far.next_deadline(now, false));
+    for (const auto& [from, to] : {std::pair{&near, &far}, {&far, &near}}) {
+      if (from->ping_due(now, false)) {
+        from->ping_sent(now);
+        to->bytes_received(now);
+        from->ping_acknowledged(now + 1ms);
+        ++pings;
+      }
+    }
+  }
+  // Each period one, not one of each end; and never less than the longest period asks for.
+  CHECK(pings <= 75);
+  CHECK(pings >= 50);
+}
+
+TEST_CASE("with streams both ends ping, since each wants to know the round trip") {
+  Liveness liveness = fresh();
+  liveness.bytes_received(kStart + 5900ms);
+  CHECK(liveness.ping_due(kStart + 6s, true));
+  CHECK_FALSE(liveness.ping_due(kStart + 12s, false));
 }
 
 TEST_CASE("an unanswered ping makes the peer suspect after 3 s and dead after 10 s") {
