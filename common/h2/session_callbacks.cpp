@@ -204,6 +204,26 @@ nghttp2_option* make_options() {
   return option;
 }
 
+SessionMemory& memory_of(void* user) {
+  return *static_cast<SessionMemory*>(user);
+}
+
+nghttp2_mem make_memory(SessionMemory& memory) {
+  nghttp2_mem functions{};
+  functions.mem_user_data = &memory;
+  functions.malloc = [](std::size_t size, void* user) noexcept {
+    return memory_of(user).allocate(size);
+  };
+  functions.calloc = [](std::size_t count, std::size_t size, void* user) noexcept {
+    return memory_of(user).allocate_zeroed(count, size);
+  };
+  functions.realloc = [](void* address, std::size_t size, void* user) noexcept {
+    return memory_of(user).resize(address, size);
+  };
+  functions.free = [](void* address, void* user) noexcept { memory_of(user).release(address); };
+  return functions;
+}
+
 nghttp2_session_callbacks* make_callbacks() {
   nghttp2_session_callbacks* callbacks = nullptr;
   SCPOOL_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
@@ -229,7 +249,8 @@ nghttp2_session* make_native_session(SessionState& state) {
   nghttp2_session* session = nullptr;
   const auto make =
       state.role == H2Role::Client ? nghttp2_session_client_new3 : nghttp2_session_server_new3;
-  SCPOOL_CHECK(make(&session, callbacks, &state, option, nullptr) == 0);
+  nghttp2_mem memory = make_memory(state.memory);
+  SCPOOL_CHECK(make(&session, callbacks, &state, option, &memory) == 0);
   nghttp2_session_callbacks_del(callbacks);
   nghttp2_option_del(option);
   return session;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/h2/h2_session.hpp"
+#include "common/h2/session_memory.hpp"
 #include "common/h2/stream_credit.hpp"
 
 struct nghttp2_session;
@@ -84,6 +85,7 @@ class SessionState {
 
   H2Role role;
   H2Settings settings;
+  SessionMemory memory;
   nghttp2_session* native = nullptr;
   std::unordered_map<StreamId, StreamState> streams;
   std::vector<H2Event> events;

@@ -241,6 +241,7 @@ void IngressExchange::on_head(Fields list) {
 void IngressExchange::answer_head(ResponseHead head) {
   phase_ = Phase::Answering;
   upload_.forget_kept();
+  request_.h2 = Fields();  // nothing is asked again, and the answer may be a stream of hours
   add_via(head.fields, "2", parts_.node);
   // A browser that is still sending its body must not take the rest for a new request.
   answer_.head(std::move(head), upload_.ended() && !browser_ended_);
