@@ -127,7 +127,7 @@ void h2_download(benchmark::State& state) {
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(pair.received));
 }
-BENCHMARK(h2_download)->Arg(16 * 1024)->Arg(32 * 1024)->Arg(64 * 1024);
+BENCHMARK(h2_download)->Arg(16 * 1024)->Arg(32 * 1024);
 
 void stream_credit(benchmark::State& state) {
   StreamCredit credit(limits::kInitialStreamWindow);
