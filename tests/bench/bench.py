@@ -15,6 +15,7 @@ import tempfile
 import time
 import types
 
+import far_link
 import goals
 import idle_tunnels
 import machine
@@ -147,7 +148,7 @@ def main():
     parser.add_argument("names", nargs="*", help="only cases and targets that contain one of these")
     arguments = parser.parse_args()
     names = [name.lower() for name in arguments.names]
-    every_case = [*cases(arguments.quick), idle_tunnels.CASE]
+    every_case = [*cases(arguments.quick), far_link.CASE, idle_tunnels.CASE]
     asked = [name for name in names if any(name in case.name.lower() for case in every_case)]
     chosen = [case for case in every_case
               if not asked or any(name in case.name.lower() for name in asked)]
@@ -158,6 +159,13 @@ def main():
             run.results[idle_tunnels.CASE.name] = idle_tunnels.measure(directory, arguments.quick)
             chosen.remove(idle_tunnels.CASE)
         origin = peers.Origin(directory)
+        if far_link.CASE in chosen:
+            chosen.remove(far_link.CASE)
+            if why := far_link.missing():
+                print(f"{far_link.CASE.name}: left out, {why}", file=sys.stderr)
+            else:
+                run.results[far_link.CASE.name] = far_link.measure(directory, origin.files,
+                                                                   arguments.quick)
         try:
             if chosen:
                 start_targets(directory, origin, names, targets)
