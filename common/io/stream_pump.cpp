@@ -270,8 +270,10 @@ bool Stream::Block::deliver(ByteView bytes) {
     listener->on_bytes(bytes);
     return alive();
   }
-  session->receive(bytes);
-  return (!shaking_hands || finish_handshake()) && alive() && deliver_decrypted();
+  session->lend(bytes);
+  const bool goes_on = (!shaking_hands || finish_handshake()) && alive() && deliver_decrypted();
+  session->keep();
+  return goes_on;
 }
 
 void Stream::Block::start_handshake() {

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "common/base/spare_chunks.hpp"
 #include "common/tls/openssl_handles.hpp"
@@ -61,10 +62,12 @@ struct TlsSession::Session {
   std::string first_bytes;          // what the peer sent first, to tell HTTP from TLS
   Bytes incoming;                   // ciphertext OpenSSL has not taken yet
   std::size_t incoming_offset = 0;
-  Bytes staged;  // ciphertext of the running call
+  ByteView lent;  // the same, and not ours; behind `incoming`
+  Bytes staged;   // ciphertext of the running call
   ByteQueue outgoing;
   bool close_sent = false;
 
+  void note_first(ByteView ciphertext);
   void keep_incoming(ByteView ciphertext);
   void flush_staged();
   void shake_hands();
@@ -97,6 +100,12 @@ int TlsSession::Session::bio_read(BIO* bio,
 }
 
 int TlsSession::Session::take_incoming(char* buffer, std::size_t size, std::size_t* taken) {
+  if (incoming.empty()) {
+    *taken = std::min(size, lent.size());
+    std::copy_n(lent.begin(), *taken, reinterpret_cast<std::uint8_t*>(buffer));
+    lent = lent.subspan(*taken);
+    return *taken > 0 ? 1 : 0;
+  }
   *taken = std::min(size, incoming.size() - incoming_offset);
   if (*taken == 0) {
     return 0;
@@ -166,12 +175,15 @@ std::unique_ptr<TlsSession::Session> TlsSession::Session::create(const TlsContex
   return session;
 }
 
-void TlsSession::Session::keep_incoming(ByteView ciphertext) {
+void TlsSession::Session::note_first(ByteView ciphertext) {
   constexpr std::size_t kLongestStart = 8;
   if (first_bytes.size() < kLongestStart) {
     first_bytes +=
         as_text(ciphertext.first(std::min(ciphertext.size(), kLongestStart - first_bytes.size())));
   }
+}
+
+void TlsSession::Session::keep_incoming(ByteView ciphertext) {
   incoming.erase(incoming.begin(), incoming.begin() + static_cast<std::ptrdiff_t>(incoming_offset));
   incoming_offset = 0;
   incoming.insert(incoming.end(), ciphertext.begin(), ciphertext.end());
@@ -225,6 +237,7 @@ void TlsSession::Session::fail(Error reason) {
   error = std::move(reason);
   incoming = Bytes{};
   incoming_offset = 0;
+  lent = {};
 }
 
 Error TlsSession::Session::failure() const {
@@ -288,9 +301,24 @@ void TlsSession::receive(ByteView ciphertext) {
   if (state_->state == State::Failed || state_->state == State::PeerClosed) {
     return;
   }
+  state_->note_first(ciphertext);
   state_->keep_incoming(ciphertext);
   if (state_->state == State::Handshaking) {
     state_->shake_hands();
+  }
+}
+
+void TlsSession::lend(ByteView ciphertext) {
+  if (state_->state == State::Open && state_->incoming.empty()) {
+    state_->lent = ciphertext;
+  } else {
+    receive(ciphertext);
+  }
+}
+
+void TlsSession::keep() {
+  if (!state_->lent.empty()) {
+    state_->keep_incoming(std::exchange(state_->lent, {}));
   }
 }
 

@@ -28,6 +28,10 @@ class TlsSession {
 
   // Takes ciphertext as it came from the network and goes on with the handshake.
   void receive(ByteView ciphertext);
+  // The same without a copy: the bytes stay the caller's, who calls keep() before they go.
+  void lend(ByteView ciphertext);
+  // Copies what was lent and is not decrypted yet.
+  void keep();
   // Decrypts into `buffer`; 0 when there is nothing more now.
   std::size_t read(std::span<std::uint8_t> buffer);
   // Encrypts all of it (states Open and PeerClosed, before close()). The ciphertext is added to

@@ -111,6 +111,28 @@ TEST_CASE("100 MiB arrive byte for byte, in full records and few chunks") {
   CHECK(ciphertext == kTotal + kTotal / (16 * 1024) * 22);
 }
 
+TEST_CASE("bytes that were lent are read from where they are, and the rest once it is kept") {
+  const TlsPairContexts contexts;
+  Pair pair(contexts);
+  const Bytes sent(40'000, 9);
+  pair.client.write(sent);
+  Bytes lent;
+  while (!pair.client.outgoing().empty()) {
+    const ByteView run = pair.client.outgoing().front();
+    lent.insert(lent.end(), run.begin(), run.end());
+    pair.client.outgoing().drop(run.size());
+  }
+  pair.server.lend(lent);
+  Bytes received(sent.size());
+  const std::size_t first = pair.server.read(std::span(received).first(10'000));
+  CHECK(first == 10'000);
+  pair.server.keep();
+  std::fill(lent.begin(), lent.end(), std::uint8_t{0});
+  const std::size_t rest = pair.server.read(std::span(received).subspan(first));
+  CHECK(rest == sent.size() - first);
+  CHECK(received == sent);
+}
+
 TEST_CASE("a run of four records is one chunk, so one system call can send it") {
   const TlsPairContexts contexts;
   Pair pair(contexts);
