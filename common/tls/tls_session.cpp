@@ -1,6 +1,5 @@
 #include "common/tls/tls_session.hpp"
 
-#include <arpa/inet.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -14,6 +13,7 @@
 
 #include "common/base/spare_chunks.hpp"
 #include "common/tls/openssl_handles.hpp"
+#include "common/tls/server_name.hpp"
 #include "common/tls/tls_problem.hpp"
 
 namespace scpool {
@@ -27,23 +27,6 @@ constexpr std::size_t kRunSize = 4 * kRecordSize;
 constexpr std::size_t kOwnChunk = 4 * 1024;
 constexpr std::string_view kBindingLabel = "EXPORTER-Channel-Binding";
 constexpr std::size_t kBindingSize = 32;
-
-bool is_address(const std::string& name) {
-  in6_addr address{};
-  return inet_pton(AF_INET, name.c_str(), &address) == 1 ||
-         inet_pton(AF_INET6, name.c_str(), &address) == 1;
-}
-
-// "[::1]" and "host.example." as a certificate would name them.
-std::string bare_name(std::string name) {
-  if (name.size() > 2 && name.front() == '[' && name.back() == ']') {
-    return name.substr(1, name.size() - 2);
-  }
-  if (name.size() > 1 && name.back() == '.') {
-    name.pop_back();
-  }
-  return name;
-}
 
 // SSL_set_tlsext_host_name without the macro's old-style cast.
 bool set_server_name_indication(SSL* ssl, std::string name) {

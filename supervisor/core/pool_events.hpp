@@ -99,8 +99,7 @@ struct WorkerAdopted {
   Instant started_at;  // on our timeline; same boot
   ConfigHash config;
 };
-// After the last WorkerAdopted: what was recorded and not adopted is gone; begin.
-struct PoolStarted {};
+struct PoolStarted {};  // after the last WorkerAdopted: what was not adopted is gone; begin
 struct ScaleRequested {
   std::uint32_t size = 0;
 };
