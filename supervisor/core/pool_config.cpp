@@ -218,7 +218,9 @@ class ConfigReader {
         fail("worker.arguments",
              flag + " would show a secret in the process list; use worker.environment");
       } else if (gives_flag(kind, flag)) {
-        fail("worker.arguments", flag + " is given to each worker by the pool itself");
+        fail("worker.arguments",
+             flag + " is given to each worker by the pool itself" +
+                 (flag == "--proxy-localhost" ? "; set worker.proxy_localhost" : ""));
       }
     }
   }

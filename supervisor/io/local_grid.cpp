@@ -23,6 +23,10 @@ constexpr Duration kLookPeriod = 20ms;
 // Served this long, the next failure counts as the first.
 constexpr Duration kStablePeriod = 60s;
 constexpr std::size_t kEvidenceLines = 5;
+// The ports of an earlier server may still be held: by itself, which just learns that its
+// supervisor was killed, or by somebody's connection that got the number.
+constexpr Duration kPortsPatience = 10s;
+constexpr Duration kPortsRetry = 200ms;
 
 std::string text_at(const Json& root, const char* key) {
   const auto found = root.find(key);
@@ -76,6 +80,7 @@ Result<void> LocalGrid::start() {
       addresses_ = std::move(earlier).value();
     }
   }
+  first_try_ = loop_.now();
   return spawn();
 }
 
@@ -160,6 +165,15 @@ void LocalGrid::note_exit(const ProcessExit& exit) {
   const std::vector<std::string> lines = last_lines(settings_.log_file, kEvidenceLines);
   if (!lines.empty()) {
     cause += ": " + lines.back();
+  }
+  if (!has_served_ && addresses_.has_value() && loop_.now() - first_try_ < kPortsPatience) {
+    state_ = State::WaitingToRestart;
+    timer_.start(kPortsRetry, [this, cause] {
+      if (const auto spawned = spawn(); !spawned) {
+        events_.on_failed(spawned.error().within(cause));
+      }
+    });
+    return;
   }
   if (!has_served_) {
     state_ = State::Idle;

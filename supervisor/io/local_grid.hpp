@@ -77,6 +77,7 @@ class LocalGrid {
   bool has_served_ = false;
   std::unique_ptr<ChildProcess> process_;
   std::optional<LocalGridAddresses> addresses_;
+  Instant first_try_{};
   Instant started_at_{};
   std::uint32_t failures_ = 0;
   Random random_;

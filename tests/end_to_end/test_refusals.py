@@ -45,7 +45,7 @@ def test_metadata_addresses_are_out_of_reach(pool, target):
 
 
 def test_localhost_is_denied_unless_allowed(own_pool, site):
-    own_pool.config.write_text('[worker]\narguments = ["--proxy-localhost=deny"]\n')
+    own_pool.config.write_text('[worker]\nproxy_localhost = "deny"\n')
     own_pool.start()
     port = site.address[1]
     for host in ("localhost", "127.0.0.1", "127.9.9.9", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"):
