@@ -152,4 +152,19 @@ TEST_CASE("JSON holds every check, and null where there is nothing to mend") {
   CHECK_FALSE(any_failed({checks.front()}));
 }
 
+TEST_CASE("the worker's program: there, of a version that fits, or with the mend") {
+  const Check ours = judge_program(ProgramCheck{"/usr/bin/sc-worker", "", false, "sc-worker"});
+  CHECK(ours.verdict == Verdict::Passed);
+  const Check known = judge_program(ProgramCheck{"/opt/sc", "5.2.1", true, "sauce-connect-5"});
+  CHECK(known.verdict == Verdict::Passed);
+  CHECK(known.finding == "/opt/sc, version 5.2.1");
+  const Check silent = judge_program(ProgramCheck{"/opt/sc", "", true, "sauce-connect-5"});
+  CHECK(silent.verdict == Verdict::Failed);
+  CHECK(silent.mend.find("worker.kind") != std::string::npos);
+  const Check missing = judge_program(Error(ErrorKind::NotFound, "sc: not in PATH"));
+  CHECK(missing.mend.find("worker.program") != std::string::npos);
+  const Check old = judge_program(Error(ErrorKind::Invalid, "it is version 4.2.0, too old"));
+  CHECK(old.mend.find("install the version") != std::string::npos);
+}
+
 }  // namespace scpool::supervisor
