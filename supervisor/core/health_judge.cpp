@@ -36,6 +36,11 @@ void WorkerHealth::server_unknown() {
   server_ready_.reset();
 }
 
+void WorkerHealth::ask_anew() {
+  silent_ = 0;
+  local_ready_ = false;
+}
+
 void WorkerHealth::trust() {
   silent_ = 0;
   local_ready_ = true;

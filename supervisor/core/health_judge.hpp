@@ -29,6 +29,9 @@ class WorkerHealth {
   void server_unknown();  // REST cannot be reached: what it said no longer counts
   // The supervisor itself stood still: silence during that time is no evidence.
   void forget_silence() { silent_ = 0; }
+  // It was silent when all were: not ready until it answers, and not hung before it was asked
+  // again.
+  void ask_anew();
   void trust();  // taken back from an earlier supervisor that knew it to be ready
 
   // Between answers a single failure changes nothing.

@@ -94,6 +94,7 @@ void PoolState::judge_health() {
   if (!pool.network_suspected()) {
     if (std::exchange(suspected_since_, kNever) != kNever) {
       excuse_unready();
+      pool = health();
     }
   } else if (suspected_since_ == kNever) {
     suspected_since_ = now_;
@@ -110,12 +111,17 @@ void PoolState::judge_health() {
 }
 
 // The network is back, as the server's answer or one ready worker shows: the others get their whole
-// time to follow.
+// time to follow. What was silent with all the others is asked anew before it is judged alone.
 void PoolState::excuse_unready() {
   next_trial_ = now_ + policy_.suspicion_limit;
   for (Member& member : members_) {
-    if (member.state == WorkerState::Unhealthy) {
-      member.unready_since = now_;
+    if (member.state != WorkerState::Unhealthy) {
+      continue;
+    }
+    member.unready_since = now_;
+    if (member.health.verdict(policy_) == HealthVerdict::Silent) {
+      member.health.ask_anew();
+      member.probe_at = std::min(member.probe_at, now_);
     }
   }
 }

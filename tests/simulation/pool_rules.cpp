@@ -364,6 +364,9 @@ void SimulatedPool::check_silence(const SimulatedWorker& worker, const PoolSnaps
   rule(7, killed_for_silence_ <= std::max<std::uint32_t>(1, view.size / 4), [] {
     return std::string("more than a share of the pool was ended at once");
   });
+  rule(7, worker.leaving || worker.hung, [&] {
+    return "worker " + to_text(worker.id) + " was ended for silence and answers";
+  });
   rule(7, worker.leaving || established == 0 || answering > 0, [&] {
     return "worker " + to_text(worker.id) + " was ended although all were silent";
   });
@@ -435,7 +438,7 @@ void SimulatedPool::check_departure(const SimulatedWorker& worker, const Reason&
     case ReasonKind::Adopted:
       break;
     default:
-      rule(13, !serves(worker) || worker.leaving, [&] {
+      rule(13, !serves(worker) || worker.leaving || decided_to_leave(worker.id), [&] {
         return "worker " + to_text(worker.id) +
                " serves and goes for no good reason: " + to_text(reason);
       });

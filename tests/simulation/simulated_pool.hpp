@@ -86,6 +86,7 @@ enum class Happening {
   QuotaBack,
   DiskBack,
   SupervisorReturns,
+  Thaw,
   FaultsEnd,
   OperatorResumes,
 };

@@ -193,6 +193,12 @@ void SimulatedPool::happen(const Upcoming& upcoming) {
         start_supervisor(disk_);
       }
       break;
+    case Happening::Thaw:
+      note("* all workers go on");
+      for (SimulatedWorker& each : workers_) {
+        each.hung = false;
+      }
+      break;
     case Happening::FaultsEnd:
       heal();
       break;
@@ -294,6 +300,9 @@ void SimulatedPool::break_surroundings() {
       note("* all workers hang");
       for (SimulatedWorker& worker : workers_) {
         hang(worker);
+      }
+      if (random_.chance(0.7)) {
+        later(between(10s, 30min), Happening::Thaw);
       }
       break;
     default:

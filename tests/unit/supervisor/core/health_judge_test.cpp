@@ -4,6 +4,20 @@
 
 namespace scpool::supervisor {
 
+TEST_CASE("one that is asked anew is neither hung nor ready before it answers") {
+  const PoolPolicy policy;
+  WorkerHealth health;
+  health.answered(Readiness::Ready);
+  for (std::uint32_t i = 0; i < policy.silent_probes; ++i) {
+    health.went_unanswered();
+  }
+  CHECK(health.verdict(policy) == HealthVerdict::Silent);
+  health.ask_anew();
+  CHECK(health.verdict(policy) == HealthVerdict::Unready);
+  health.answered(Readiness::Ready);
+  CHECK(health.verdict(policy) == HealthVerdict::Ready);
+}
+
 TEST_CASE("one unanswered probe changes nothing, several in a row mean hung") {
   const PoolPolicy policy;
   WorkerHealth health;
