@@ -332,7 +332,8 @@ void SimulatedPool::check_age(SlotIndex slot) {
       oldest = std::max(oldest, now_ - worker.started_at);
     }
   }
-  rule(5, 2 * oldest >= policy_.max_age, [&] {
+  // Nobody there: it has just ended by itself, and the news is on its way.
+  rule(5, oldest == Duration::zero() || 2 * oldest >= policy_.max_age, [&] {
     return "slot " + std::to_string(slot.value) + " is replaced at the age of " +
            rough_duration(oldest) + ", max age is " + rough_duration(policy_.max_age);
   });
