@@ -86,7 +86,8 @@ std::string numbers_of(const WorkerSnapshot& worker, const PoolPolicy& policy, I
 std::string health_of(const WorkerSnapshot& worker, const PoolSnapshot& pool) {
   std::string text = worker.local_ready ? "its /readyz says ready" : "its /readyz says not ready";
   if (worker.silent_probes > 0) {
-    text += ", " + std::to_string(worker.silent_probes) + " probes in a row unanswered";
+    text += ", " + std::to_string(worker.silent_probes) +
+            (worker.silent_probes == 1 ? " probe" : " probes in a row") + " unanswered";
   }
   if (worker.server_ready.has_value()) {
     text += *worker.server_ready ? "; the server lists the tunnel as ready"

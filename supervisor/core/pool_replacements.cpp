@@ -190,10 +190,12 @@ void PoolState::close_rollout() {
   }
   if (rollout_.note_progress(stale_count())) {
     const RolloutSnapshot view = rollout_.snapshot();
+    std::string lost = std::to_string(view.ledger.lost_worker_seconds);
+    lost.resize(lost.find('.') + 2);  // tenths are enough
     announce({ReasonKind::RolloutDone,
               std::to_string(view.total) + " replaced, lowest ready " +
                   std::to_string(view.ledger.lowest_ready) + " of " + std::to_string(size_) +
-                  ", lost " + std::to_string(view.ledger.lost_worker_seconds) + " worker-seconds"});
+                  ", lost " + lost + " worker-seconds"});
     dirty_ = true;
   }
 }
