@@ -37,7 +37,7 @@ class Fifo {
   void clear() {
     first_ = 0;
     if (items_.capacity() > kMostKept) {
-      items_ = {};
+      items_ = std::vector<T>();  // frees, as = {} would not
     } else {
       items_.clear();
     }

@@ -36,13 +36,27 @@ TEST_CASE("a fifo gives back in order what it was given, however long it was") {
   CHECK(std::deque<int>(fifo.begin(), fifo.end()) == expected);
 }
 
+namespace {
+
+struct Counted {
+  explicit Counted(int& living) : count(living) { ++count; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count; }
+  int& count;
+};
+
+}  // namespace
+
 TEST_CASE("an element that left a fifo is gone at once") {
-  Fifo<std::shared_ptr<int>> fifo;
-  const auto shared = std::make_shared<int>(1);
-  fifo.push_back(shared);
-  fifo.push_back(std::make_shared<int>(2));
+  int living = 0;
+  Fifo<std::unique_ptr<Counted>> fifo;
+  for (int i = 0; i < 3; ++i) {
+    fifo.push_back(std::make_unique<Counted>(living));
+  }
   fifo.pop_front();
-  CHECK(shared.use_count() == 1);
+  CHECK(living == 2);
   fifo.clear();
+  CHECK(living == 0);
   CHECK(fifo.empty());
 }
