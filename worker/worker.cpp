@@ -42,7 +42,7 @@ Worker::Worker(EventLoop& loop, const WorkerSettings& settings)
                    tls_,
                    log_,
                    planner_rule(config_),
-                   config_.max_concurrent_streams,
+                   TunnelUse{config_.max_concurrent_streams, config_.carrier},
                    connection_events()),
       signals_(loop),
       wake_(loop, [this] { wake(); }),

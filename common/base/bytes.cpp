@@ -86,6 +86,21 @@ void ByteQueue::drop_front_chunk() {
   }
 }
 
+Bytes ByteQueue::take_front() {
+  SCPOOL_CHECK(!chunks_.empty());
+  Bytes chunk;
+  if (front_offset_ == 0) {
+    chunk = std::move(chunks_.front());
+  } else {
+    const ByteView rest = front();
+    chunk.assign(rest.begin(), rest.end());
+  }
+  size_ -= chunk.size();
+  front_offset_ = 0;
+  chunks_.pop_front();
+  return chunk;
+}
+
 void ByteQueue::splice(ByteQueue& other) {
   while (!other.empty()) {
     if (other.front_offset_ > 0) {

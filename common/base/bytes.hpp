@@ -32,6 +32,8 @@ class ByteQueue {
   // Fills `parts` with the runs at the front, for a gathered write; returns how many there are.
   std::size_t gather(std::span<ByteView> parts) const;
   void drop(std::size_t count);  // count <= size()
+  // The run at the front as a chunk of its own; copied only when part of it was dropped before.
+  Bytes take_front();
   // Moves everything of `other` behind what is here.
   void splice(ByteQueue& other);
   void clear();

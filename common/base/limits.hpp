@@ -60,6 +60,19 @@ inline constexpr Duration kCloseGrace = 5s;   // for the peer's end after ours
 inline constexpr Duration kIdleRestart = 1s;  // after it, small TLS records until a window is warm
 inline constexpr std::size_t kSmallRecordBytes = 64 * 1024;
 
+// Carrier (notes section 4). A record and its head fill one TLS record.
+inline constexpr std::size_t kCarrierHead = 4;
+inline constexpr std::size_t kCarrierPayload = 16 * 1024 - kCarrierHead;
+inline constexpr std::size_t kCarrierAckBytes = 64 * 1024;
+inline constexpr Duration kCarrierAckDelay = 25ms;
+inline constexpr std::size_t kCarrierCap = 16 * 1024 * 1024;  // unacknowledged, per direction
+inline constexpr std::size_t kMinCarrierCap = 1024 * 1024;
+inline constexpr std::size_t kMaxCarrierCap = 64 * 1024 * 1024;
+inline constexpr Duration kCarrierHold = 30s;
+inline constexpr Duration kMaxCarrierHold = 120s;
+inline constexpr std::size_t kMaxSuspendedPerTunnel = 16;
+inline constexpr std::size_t kMaxSuspendedBytes = 256 * 1024 * 1024;  // held, of one server
+
 inline constexpr std::size_t kMaxTunnelConnections = 16;
 inline constexpr std::size_t kIoReadSize = 64 * 1024;
 // Above this many queued bytes a Stream asks its writer to pause; below a quarter it says drained.

@@ -92,6 +92,22 @@ void Stream::write_parts(std::span<const ByteView> parts) {
     return;
   }
   block.write(parts);
+  if (!block.corked) {
+    block.note_level();
+    block.widen_interest();
+  }
+}
+
+void Stream::cork() {
+  block_->corked = true;
+}
+
+void Stream::uncork() {
+  Block& block = *block_;
+  block.corked = false;
+  if (block.may_push()) {
+    block.push_out();
+  }
   block.note_level();
   block.widen_interest();
 }

@@ -77,6 +77,10 @@ class Stream {
   void write(std::string_view text) { write(as_bytes(text)); }
   // The same for bytes that lie in several places: one system call, and no copy of what it sends.
   void write_parts(std::span<const ByteView> parts);
+  // What is written in between goes out at the end of it, in few system calls; each call of
+  // write_parts with at most 16 KiB stays one record of TLS.
+  void cork();
+  void uncork();
   std::size_t queued() const;
   // FIN (under TLS close_notify first) once everything queued is sent; reading goes on.
   void end();

@@ -33,6 +33,7 @@ struct Stream::Block {
   bool connecting = false;
   bool shaking_hands = false;
   bool paused = false;
+  bool corked = false;
   bool held_back = false;  // the session has bytes that nobody wanted when they came
   bool read_ended = false;
   bool end_wanted = false;
@@ -56,6 +57,8 @@ struct Stream::Block {
   void note_level();
   // Sends or queues; the caller has checked that the connection is open.
   void write(std::span<const ByteView> parts);
+  // Connected, and not waiting for the kernel to have room again.
+  bool may_push() const;
   // Sends what the kernel takes; calls nobody.
   void push_out();
   void start_handshake();

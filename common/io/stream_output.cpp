@@ -81,7 +81,7 @@ void Stream::Block::write(std::span<const ByteView> parts) {
 }
 
 void Stream::Block::write_encrypted(std::span<const ByteView> parts) {
-  const bool blocked = !queue().empty();
+  const bool blocked = !queue().empty();  // the loop tells when there is room
   const std::size_t total = total_size(parts);
   if (parts.size() > 1 && total <= kTlsRecord) {
     // One record instead of one for each part.
@@ -99,13 +99,14 @@ void Stream::Block::write_encrypted(std::span<const ByteView> parts) {
   }
   if (session->state() == TlsSession::State::Failed) {
     break_off(session->error());
-  } else if (!blocked) {
+  } else if (!blocked && !corked) {
     push_out();
   }
 }
 
 void Stream::Block::write_plain(std::span<const ByteView> parts) {
-  std::size_t sent = pending.empty() && total_size(parts) > 0 ? send_now(parts) : 0;
+  const bool at_once = pending.empty() && !corked && total_size(parts) > 0;
+  std::size_t sent = at_once ? send_now(parts) : 0;
   for (const ByteView part : parts) {
     const std::size_t gone = std::min(sent, part.size());
     sent -= gone;

@@ -103,6 +103,11 @@ void Stream::Block::fail(const Error& error) {
   }
 }
 
+bool Stream::Block::may_push() const {
+  return !connecting && !shaking_hands && !broken && !closed && !failed &&
+         (interest & UV_WRITABLE) == 0;
+}
+
 int Stream::Block::wanted_interest() const {
   if (connecting) {
     return UV_WRITABLE;

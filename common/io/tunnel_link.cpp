@@ -113,6 +113,28 @@ void TunnelLink::close(H2Code code) {
   pump_->close(code);
 }
 
+bool TunnelLink::suspend() {
+  return pump_->suspend();
+}
+
+std::uint64_t TunnelLink::received() const {
+  return pump_->received();
+}
+
+bool TunnelLink::can_resume(std::uint64_t peer_received) const {
+  return pump_->can_resume(peer_received);
+}
+
+std::uint64_t TunnelLink::resume(std::unique_ptr<Stream> stream,
+                                 ByteView already_read,
+                                 std::uint64_t from) {
+  return pump_->resume(std::move(stream), already_read, from);
+}
+
+void TunnelLink::give_up(const Error& why) {
+  pump_->give_up(why);
+}
+
 TunnelLinkFigures TunnelLink::figures() const {
   return pump_->figures();
 }

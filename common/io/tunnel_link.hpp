@@ -1,4 +1,4 @@
-// One tunnel connection from the moment its upgrade is done: TCP and TLS (Stream), carriage,
+// One tunnel connection from the moment its upgrade is done: TCP and TLS (Stream), carrier,
 // HTTP/2, control stream, liveness. The only pump between them, the same for both sides: `Server`
 // opens streams (HTTP/2 client), `Worker` serves them. Users see streams.
 #pragma once
@@ -48,6 +48,9 @@ class TunnelLinkListener {
   virtual void on_request(StreamId stream, Fields head) = 0;
   virtual void on_control(const ControlMessage& message) = 0;
   virtual void on_suspect(bool suspect) = 0;
+  // TCP or TLS is gone or silent, the session is kept for the hold time: streams stay, nothing is
+  // sent. The owner resumes it on a new connection; else on_link_closed follows.
+  virtual void on_link_suspended(const Error& why) = 0;
   // The connection is over; all its streams have been told: RefusedStream where no byte of them was
   // sent, InternalError where one may have been. Kind Closed after a clean end. The owner retires
   // the link.
@@ -57,11 +60,19 @@ class TunnelLinkListener {
   ~TunnelLinkListener() = default;
 };
 
+// As both ends agreed in the upgrade.
+struct CarrierSettings {
+  bool on = false;
+  std::size_t cap = limits::kCarrierCap;
+  Duration hold = limits::kCarrierHold;
+};
+
 struct TunnelLinkSettings {
   enum class Side { Server, Worker };
   Side side = Side::Server;
   H2Settings h2;
   LivenessRule liveness;
+  CarrierSettings carrier;
   Duration canary_period = limits::kCanaryPeriod;
   Duration sync_period = limits::kSyncPeriod;
 };
@@ -71,12 +82,14 @@ struct TunnelLinkFigures {
   std::uint64_t received_bytes = 0;
   std::size_t active_streams = 0;  // without control and canary
   std::size_t unsent_bytes = 0;
-  std::size_t held_bytes = 0;
+  std::size_t held_bytes = 0;    // received and not passed on, sent and not acknowledged
+  std::size_t replay_bytes = 0;  // of these, the latter
   Duration round_trip = Duration::zero();
   std::optional<Instant> last_canary;  // answered (server side), asked (worker side)
   bool ready = false;
   bool suspect = false;
   bool draining = false;
+  bool suspended = false;
 };
 
 class TunnelLink {
@@ -112,6 +125,16 @@ class TunnelLink {
   void drain(const std::string& reason, Duration deadline);
   // At once, with close_notify where possible; streams are told. No on_link_closed follows.
   void close(H2Code code);
+
+  // The session on another connection. suspend(): drops the connection that stands, when the
+  // session can outlive it; true then (also when it is so already), nobody is told. resume(): on a
+  // suspended session, where can_resume() says so; returns how many bytes are sent again.
+  // give_up(): a suspended session is over.
+  bool suspend();
+  std::uint64_t received() const;  // HTTP/2 bytes; what the peer may forget
+  bool can_resume(std::uint64_t peer_received) const;
+  std::uint64_t resume(std::unique_ptr<Stream> stream, ByteView already_read, std::uint64_t from);
+  void give_up(const Error& why);
 
   TunnelLinkFigures figures() const;
 

@@ -1,8 +1,7 @@
-// The inside of TunnelLink: moves bytes between Stream, carriage and HTTP/2, hands events to
-// listeners, and keeps the connection up. Extra to the layout because tunnel_link.cpp (what owners
-// call), tunnel_pump.cpp (bytes and events) and tunnel_upkeep.cpp (control stream, canary,
-// liveness, drain) share it. For these sources only. It outlives its TunnelLink until the turn's
-// end, so a link may go from inside any callback of its own.
+// The inside of TunnelLink: moves bytes between Stream, carrier and HTTP/2, hands events to
+// listeners, and keeps the connection up. Extra to the layout because the sources named below share
+// it; for them only. It outlives its TunnelLink until the turn's end, so a link may go from inside
+// any callback of its own.
 #pragma once
 
 #include <set>
@@ -10,7 +9,8 @@
 
 #include "common/io/timer.hpp"
 #include "common/io/tunnel_link.hpp"
-#include "common/tunnel/carriage.hpp"
+#include "common/io/tunnel_progress.hpp"
+#include "common/tunnel/carrier.hpp"
 
 namespace scpool {
 
@@ -24,7 +24,7 @@ class TunnelLink::Pump final : public StreamListener {
 
   bool is_server() const { return settings_.side == TunnelLinkSettings::Side::Server; }
   bool over() const { return phase_ == Phase::Over; }
-  bool accepts_streams() const { return phase_ == Phase::Ready; }
+  bool accepts_streams() const { return phase_ == Phase::Ready && !suspended(); }
   // Sees to it that what was said in this turn is written at its end.
   void touch();
   void send_control(const ControlMessage& message);
@@ -32,12 +32,21 @@ class TunnelLink::Pump final : public StreamListener {
   void close(H2Code code);
   // The link is gone: nobody is called any more.
   void abandon();
+  // tunnel_resume.cpp
+  bool suspended() const { return suspended_until_ != kNever; }
+  bool may_be_suspended() const;
+  bool suspend();
+  void lose(const Error& error);
+  bool can_resume(std::uint64_t peer_received) const;
+  std::uint64_t resume(std::unique_ptr<Stream> stream, ByteView already_read, std::uint64_t from);
+  void give_up(const Error& why);
+  std::uint64_t received() const { return carrier_.received(); }
 
   EventLoop& loop() { return loop_; }
   H2Session& h2() { return h2_; }
   TunnelLinkFigures figures() const;
 
-  // What the user holds of a stream; from its first event to its last.
+  // From a stream's first event to its last.
   struct StreamUse {
     TunnelStreamListener* listener = nullptr;
     bool reset = false;  // by the user: only its end is told
@@ -67,14 +76,16 @@ class TunnelLink::Pump final : public StreamListener {
   void take(h2::GoawayReceived& event);
   void take(h2::SettingsReceived& event);
   TunnelStreamListener* listener_of(StreamId stream);
-  void flush();
-  void write_out();
-  void write_batch();
-  void fail(const Error& error);
   void end_of_peer(const Error& error);
+  // tunnel_output.cpp
+  void flush();
+  void go_on_writing();
+  void write_out();
+  void pull(std::size_t target);
+  void write_batch(std::size_t most_queued);
+  void fail(const Error& error);
   void tell_streams();
-  void say_goodbye();
-
+  void say_goodbye(Carrier::End reason);
   // tunnel_upkeep.cpp
   void open_control();
   void answer_control(StreamId stream);
@@ -101,7 +112,8 @@ class TunnelLink::Pump final : public StreamListener {
   TunnelLinkListener* listener_;
   std::unique_ptr<Stream> stream_;
   Bytes early_;  // came with the upgrade
-  Carriage carriage_;
+  Carrier carrier_;
+  std::vector<ByteView> payload_;  // of one read
   H2Session h2_;
   Phase phase_ = Phase::Opening;
   std::unordered_map<StreamId, StreamUse> uses_;
@@ -112,8 +124,7 @@ class TunnelLink::Pump final : public StreamListener {
   bool flushing_ = false;
   bool touched_ = false;  // while flushing
   bool waits_for_socket_ = false;
-  ByteQueue outgoing_;  // HTTP/2 bytes
-  ByteQueue wire_;
+  ByteQueue outgoing_;
   Instant last_write_{};
   std::size_t small_records_left_ = limits::kSmallRecordBytes;
   std::uint64_t sent_bytes_ = 0;
@@ -129,18 +140,11 @@ class TunnelLink::Pump final : public StreamListener {
   bool control_answered_ = false;
   bool control_closed_ = false;
   ControlReader control_reader_;
-  std::optional<StreamId> canary_;
-  int canary_failures_ = 0;
-  std::optional<Instant> last_canary_;
-  Instant next_canary_ = kNever;
   Instant next_sync_ = kNever;
   std::set<StreamId> missing_;  // here, but not in the peer's last list
-
-  Instant drain_deadline_ = kNever;
-  std::uint64_t drain_ping_ = 0;  // its answer allows the final GOAWAY
-  bool drain_forced_ = false;     // its deadline has passed
-  bool final_goaway_ = false;
-  bool peer_drained_ = false;
+  CanaryProgress canary_;
+  DrainProgress drain_;
+  Instant suspended_until_ = kNever;  // kNever: the connection stands
 };
 
 }  // namespace scpool

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/text.hpp"
 #include "common/io/tunnel_pump.hpp"
 
 namespace scpool {
@@ -65,7 +66,7 @@ void TunnelLink::Pump::take_control(const ControlMessage& message) {
   if (const auto* drain = std::get_if<control::Drain>(&message)) {
     start_draining(loop_.now() + drain->deadline);
   } else if (std::holds_alternative<control::Drained>(message)) {
-    peer_drained_ = true;
+    drain_.peer_drained = true;
   }
   listener_->on_control(message);
 }
@@ -91,15 +92,28 @@ void TunnelLink::Pump::tick() {
   }
   const Instant now = loop_.now();
   if (phase_ == Phase::Closing) {
-    if (now >= drain_deadline_) {
+    if (now >= drain_.deadline) {
       finish();
     } else {
       arm_deadline();
     }
     return;
   }
+  if (suspended()) {
+    if (now >= suspended_until_) {
+      fail(Error(ErrorKind::TimedOut,
+                 "tunnel connection was cut and not resumed within " +
+                     duration_text(settings_.carrier.hold)));
+    } else {
+      touch();
+    }
+    return;
+  }
   check_liveness(now);
-  if (!over() && now >= next_canary_) {
+  if (over() || suspended()) {
+    return;
+  }
+  if (now >= canary_.next) {
     send_canary(now);
   }
   if (!over() && now >= next_sync_) {
@@ -111,11 +125,14 @@ void TunnelLink::Pump::tick() {
 }
 
 void TunnelLink::Pump::arm_deadline() {
-  Instant next = drain_deadline_;
-  if (phase_ != Phase::Closing) {
+  Instant next = std::min(drain_.deadline, suspended_until_);
+  if (phase_ != Phase::Closing && !suspended()) {
     const Instant now = loop_.now();
-    next = std::min(
-        {next, next_canary_, next_sync_, liveness_.next_deadline(now, users_streams() > 0)});
+    next = std::min({next,
+                     canary_.next,
+                     next_sync_,
+                     carrier_.next_deadline(),
+                     liveness_.next_deadline(now, users_streams() > 0)});
   }
   // A deadline that moved away is left: it fires early, finds nothing due and is armed anew.
   if (next < armed_) {
@@ -131,7 +148,7 @@ void TunnelLink::Pump::check_liveness(Instant now) {
   }
   const LivenessVerdict verdict = liveness_.verdict(now);
   if (verdict == LivenessVerdict::Dead) {
-    fail(Error(ErrorKind::TimedOut, "tunnel peer is silent: no byte after a ping"));
+    lose(Error(ErrorKind::TimedOut, "tunnel peer is silent: no byte after a ping"));
   } else if (verdict == LivenessVerdict::Suspect && !suspect_) {
     suspect_ = true;
     listener_->on_suspect(true);
@@ -154,19 +171,19 @@ void TunnelLink::Pump::take(h2::PingAcknowledged& event) {
   if (event.opaque == ping_count_) {
     liveness_.ping_acknowledged(loop_.now());
   }
-  if (drain_ping_ != 0 && event.opaque == drain_ping_ && !final_goaway_) {
+  if (drain_.ping != 0 && event.opaque == drain_.ping && !drain_.final_goaway) {
     // A round trip after the first notice: every stream the peer had begun is here.
-    final_goaway_ = true;
+    drain_.final_goaway = true;
     h2_.goaway(H2Code::NoError);
     touch();
   }
 }
 
 void TunnelLink::Pump::send_canary(Instant now) {
-  next_canary_ = now + settings_.canary_period;
-  if (canary_.has_value()) {
-    h2_.reset(*canary_, H2Code::Cancel);
-    canary_.reset();
+  canary_.next = now + settings_.canary_period;
+  if (canary_.stream.has_value()) {
+    h2_.reset(*canary_.stream, H2Code::Cancel);
+    canary_.stream.reset();
     canary_failed();
   }
   if (over() || phase_ != Phase::Ready || !h2_.can_open()) {
@@ -174,13 +191,13 @@ void TunnelLink::Pump::send_canary(Instant now) {
   }
   Result<StreamId> stream = h2_.open(tunnel_request("GET", "/.well-known/tunnel-canary"), true);
   if (stream.ok()) {
-    canary_ = stream.value();
+    canary_.stream = stream.value();
   }
 }
 
 void TunnelLink::Pump::canary_failed() {
   constexpr int kFailuresToGiveUp = 2;
-  if (phase_ == Phase::Ready && ++canary_failures_ >= kFailuresToGiveUp) {
+  if (phase_ == Phase::Ready && ++canary_.failures >= kFailuresToGiveUp) {
     fail(Error(ErrorKind::TimedOut, "tunnel peer answers pings but no requests"));
   }
 }
@@ -221,21 +238,21 @@ void TunnelLink::Pump::drain(const std::string& reason, Duration deadline) {
     return;
   }
   send_control(control::Drain{reason, deadline});
-  start_draining(std::min(drain_deadline_, loop_.now() + deadline));
+  start_draining(std::min(drain_.deadline, loop_.now() + deadline));
 }
 
 void TunnelLink::Pump::start_draining(Instant deadline) {
   if (phase_ == Phase::Closing || over()) {
     return;
   }
-  drain_deadline_ = std::min(drain_deadline_, deadline);
+  drain_.deadline = std::min(drain_.deadline, deadline);
   if (phase_ != Phase::Draining) {
     phase_ = Phase::Draining;
-    next_canary_ = kNever;
+    canary_.next = kNever;
     if (!is_server()) {
       h2_.announce_shutdown();
       send_ping(loop_.now());
-      drain_ping_ = ping_count_;
+      drain_.ping = ping_count_;
     }
   }
   touch();
@@ -246,13 +263,13 @@ void TunnelLink::Pump::go_on_draining() {
   if (phase_ != Phase::Draining) {
     return;
   }
-  if (loop_.now() >= drain_deadline_) {
-    if (drain_forced_) {
-      say_goodbye();  // the peer does not end its side
+  if (loop_.now() >= drain_.deadline) {
+    if (drain_.forced) {
+      suspended() ? finish() : say_goodbye(Carrier::End::Done);  // the peer does not end its side
       return;
     }
-    drain_forced_ = true;
-    drain_deadline_ = loop_.now() + limits::kCloseGrace;
+    drain_.forced = true;
+    drain_.deadline = loop_.now() + limits::kCloseGrace;
     for (const StreamId stream : h2_.live_streams()) {
       if (stream != control_) {
         h2_.reset(stream, H2Code::Cancel);
@@ -262,7 +279,7 @@ void TunnelLink::Pump::go_on_draining() {
   if (users_streams() > 0) {
     return;
   }
-  if (is_server() ? peer_drained_ : final_goaway_) {
+  if (is_server() ? drain_.peer_drained : drain_.final_goaway) {
     end_control();
   }
 }
@@ -273,7 +290,7 @@ void TunnelLink::Pump::end_control() {
       send_control(control::Drained{});
     }
     h2_.send(*control_, {}, true);
-    drain_deadline_ = std::min(drain_deadline_, loop_.now() + limits::kCloseGrace);
+    drain_.deadline = std::min(drain_.deadline, loop_.now() + limits::kCloseGrace);
   }
 }
 
@@ -290,7 +307,7 @@ void TunnelLink::Pump::finish() {
 
 std::size_t TunnelLink::Pump::users_streams() const {
   const bool control_lives = control_.has_value() && !control_closed_;
-  const std::size_t own = (control_lives ? 1U : 0U) + (canary_.has_value() ? 1U : 0U);
+  const std::size_t own = (control_lives ? 1U : 0U) + (canary_.stream.has_value() ? 1U : 0U);
   const std::size_t all = h2_.active_streams();
   return all > own ? all - own : 0;
 }

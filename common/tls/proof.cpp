@@ -37,6 +37,20 @@ Bytes tunnel_proof(ByteView secret, ByteView channel_binding, const ProofSubject
   return hmac_sha256(secret, message);
 }
 
+Bytes resume_proof(ByteView key,
+                   ByteView channel_binding,
+                   std::string_view session,
+                   std::uint64_t epoch,
+                   std::uint64_t received) {
+  const ByteView purpose = as_bytes("res1");
+  Bytes message(purpose.begin(), purpose.end());
+  message.insert(message.end(), channel_binding.begin(), channel_binding.end());
+  append_prefixed(message, session);
+  append_prefixed(message, epoch, 8);
+  append_prefixed(message, received, 8);
+  return hmac_sha256(key, message);
+}
+
 Bytes hmac_sha256(ByteView key, ByteView message) {
   Bytes digest(SHA256_DIGEST_LENGTH);
   unsigned size = 0;

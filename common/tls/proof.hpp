@@ -20,6 +20,13 @@ struct ProofSubject {
 // Each field stands behind its length, four bytes; numbers (four and eight bytes) are big endian.
 Bytes tunnel_proof(ByteView secret, ByteView channel_binding, const ProofSubject& subject);
 
+// HMAC-SHA256(session key, "res1" || exporter || length-prefixed(sid, epoch, recv)), likewise.
+Bytes resume_proof(ByteView key,
+                   ByteView channel_binding,
+                   std::string_view session,
+                   std::uint64_t epoch,
+                   std::uint64_t received);
+
 Bytes hmac_sha256(ByteView key, ByteView message);
 Bytes sha256(ByteView message);
 

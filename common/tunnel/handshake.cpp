@@ -5,6 +5,7 @@
 #include "common/base/limits.hpp"
 #include "common/base/text.hpp"
 #include "common/tunnel/structured_fields.hpp"
+#include "common/tunnel/upgrade_fields.hpp"
 
 namespace scpool {
 namespace {
@@ -12,35 +13,13 @@ namespace {
 constexpr std::string_view kTargetPrefix = "/tunnel/v1/";
 constexpr std::string_view kScheme = "Tunnel ";
 constexpr std::size_t kTunnelIdSize = 32;
-constexpr std::size_t kMaxFieldValue = 2048;
 constexpr std::size_t kMaxInstance = 64;
 constexpr std::size_t kMaxFeatures = 16;
 constexpr std::size_t kMaxFeatureSize = 32;
-constexpr std::size_t kMaxSession = 128;
-constexpr std::size_t kMaxNode = 256;
 constexpr std::size_t kProofSize = 32;
-constexpr std::size_t kKeySize = 32;
-constexpr std::uint64_t kMaxHoldSeconds = 3600;
-constexpr std::uint64_t kMaxPingSeconds = 3600;
-constexpr std::uint64_t kMaxStreams = 1'000'000;
 
 HeadProblem malformed(std::string sentence) {
   return {400, "tunnel upgrade: " + std::move(sentence)};
-}
-
-// The value of a field that must stand there exactly once.
-std::optional<std::string_view> single(const Fields& fields, std::string_view name) {
-  if (fields.count(name) != 1) {
-    return std::nullopt;
-  }
-  return fields.find(name);
-}
-
-bool names_upgrade(const Fields& fields) {
-  const auto options = fields.list("Connection");
-  return std::any_of(options.begin(), options.end(), [](std::string_view option) {
-    return equals_ignoring_case(option, "upgrade");
-  });
 }
 
 bool is_instance(std::string_view text) {
@@ -51,7 +30,7 @@ bool is_instance(std::string_view text) {
 }
 
 std::variant<TunnelHello, HeadProblem> parse_hello(std::string_view text) {
-  const auto members = StructuredDictionary::parse(text, kMaxFieldValue);
+  const auto members = StructuredDictionary::parse(text, kMaxUpgradeField);
   if (!members) {
     return malformed("Tunnel-Hello is not a dictionary of RFC 8941");
   }
@@ -98,13 +77,26 @@ std::optional<Bytes> parse_proof(std::string_view authorization) {
     return std::nullopt;
   }
   const auto members =
-      StructuredDictionary::parse(authorization.substr(kScheme.size()), kMaxFieldValue);
+      StructuredDictionary::parse(authorization.substr(kScheme.size()), kMaxUpgradeField);
   const auto text = members ? members->string("proof") : std::nullopt;
   auto proof = text ? from_base64url(*text) : std::nullopt;
   if (!proof || proof->size() != kProofSize) {
     return std::nullopt;
   }
   return proof;
+}
+
+std::variant<ResumeRequest, HeadProblem> parse_resume(std::string_view text) {
+  const auto members = StructuredDictionary::parse(text, kMaxUpgradeField);
+  const auto session = members ? members->string("sid") : std::nullopt;
+  const auto received = members ? members->integer("recv") : std::nullopt;
+  const auto proof_text = members ? members->string("proof") : std::nullopt;
+  auto proof = proof_text ? from_base64url(*proof_text) : std::nullopt;
+  if (!session || session->empty() || session->size() > kMaxSessionName || !received || !proof ||
+      proof->size() != kProofSize) {
+    return malformed("Tunnel-Resume needs sid, recv and a proof of 32 bytes in base64url");
+  }
+  return ResumeRequest{std::string(*session), *received, std::move(*proof)};
 }
 
 // What makes the request an upgrade of ours, apart from the tunnel fields.
@@ -142,41 +134,11 @@ std::string hello_text(const TunnelHello& hello) {
          join(hello.features, " ") + ")";
 }
 
-Result<void> fill_answer(const StructuredDictionary& members, TunnelSessionAnswer& answer) {
-  const auto session = members.string("sid");
-  if (!session || session->empty()) {
-    return Error(ErrorKind::Protocol, "Tunnel-Session has no sid");
-  }
-  answer.session = *session;
-  answer.node = members.string("node").value_or("");
-  if (answer.session.size() > kMaxSession || answer.node.size() > kMaxNode) {
-    return Error(ErrorKind::Protocol, "Tunnel-Session has a sid or node that is too long");
-  }
-  const std::uint64_t hold = members.integer("hold").value_or(0);
-  const std::uint64_t ping = members.integer("ping").value_or(10);
-  const std::uint64_t streams = members.integer("max-streams").value_or(answer.max_streams);
-  if (hold > kMaxHoldSeconds || ping == 0 || ping > kMaxPingSeconds || streams == 0 ||
-      streams > kMaxStreams) {
-    return Error(ErrorKind::Protocol, "Tunnel-Session has hold, ping or max-streams out of range");
-  }
-  answer.hold = std::chrono::seconds{hold};
-  answer.ping = std::chrono::seconds{ping};
-  answer.max_streams = static_cast<std::uint32_t>(streams);
-  answer.carrier = members.integer("carrier").value_or(0) == 1;
-  if (const auto key = members.string("key")) {
-    auto bytes = from_base64url(*key);
-    if (!bytes || bytes->size() != kKeySize) {
-      return Error(ErrorKind::Protocol, "Tunnel-Session has a key that is not 32 bytes");
-    }
-    answer.key = std::move(*bytes);
-  }
-  if (answer.carrier && answer.key.empty()) {
-    return Error(ErrorKind::Protocol, "Tunnel-Session offers a carrier without a key");
-  }
-  return {};
-}
-
 }  // namespace
+
+bool TunnelHello::has_feature(std::string_view name) const {
+  return std::find(features.begin(), features.end(), name) != features.end();
+}
 
 std::optional<TunnelId> tunnel_of_target(std::string_view target) {
   if (!target.starts_with(kTargetPrefix)) {
@@ -200,6 +162,12 @@ RequestHead upgrade_request_head(const UpgradeRequest& request, std::string_view
   head.fields.add("Authorization",
                   std::string(kScheme) + "proof=" + structured_string(to_base64url(request.proof)));
   head.fields.add("Tunnel-Hello", hello_text(request.hello));
+  if (const auto& resume = request.resume) {
+    head.fields.add("Tunnel-Resume",
+                    "sid=" + structured_string(resume->session) +
+                        ", recv=" + std::to_string(resume->received) +
+                        ", proof=" + structured_string(to_base64url(resume->proof)));
+  }
   return head;
 }
 
@@ -224,60 +192,20 @@ std::variant<UpgradeRequest, HeadProblem> parse_upgrade_request(const RequestHea
   if (!proof) {
     return malformed("Authorization must be Tunnel with a proof of 32 bytes in base64url");
   }
-  return UpgradeRequest{
+  UpgradeRequest request{
       std::move(*tunnel), std::move(std::get<TunnelHello>(hello)), std::move(*proof)};
-}
-
-ResponseHead upgrade_answer_head(const TunnelSessionAnswer& answer) {
-  const auto seconds = [](Duration duration) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
-  };
-  std::string session =
-      "v=" + std::to_string(answer.version) + ", sid=" + structured_string(answer.session) +
-      ", node=" + structured_string(answer.node) + ", hold=" + seconds(answer.hold) +
-      ", ping=" + seconds(answer.ping) + ", max-streams=" + std::to_string(answer.max_streams) +
-      ", carrier=" + (answer.carrier ? "1" : "0");
-  if (!answer.key.empty()) {
-    session += ", key=" + structured_string(to_base64url(answer.key));
+  if (head.fields.contains("Tunnel-Resume")) {
+    const auto resume_field = single(head.fields, "Tunnel-Resume");
+    if (!resume_field) {
+      return malformed("one Tunnel-Resume field at most");
+    }
+    auto resume = parse_resume(*resume_field);
+    if (auto* problem = std::get_if<HeadProblem>(&resume)) {
+      return std::move(*problem);
+    }
+    request.resume = std::move(std::get<ResumeRequest>(resume));
   }
-  ResponseHead head;
-  head.status = 101;
-  head.reason = "Switching Protocols";
-  head.fields.add("Connection", "upgrade");
-  head.fields.add("Upgrade", "tunnel");
-  head.fields.add("ALPN", "h2");
-  head.fields.add("Tunnel-Session", std::move(session));
-  return head;
-}
-
-Result<TunnelSessionAnswer> parse_upgrade_answer(const ResponseHead& head) {
-  if (head.status != 101) {
-    return Error(ErrorKind::Protocol,
-                 "the server answered " + std::to_string(head.status) + " instead of 101");
-  }
-  const auto upgrade = single(head.fields, "Upgrade");
-  if (!upgrade || !equals_ignoring_case(*upgrade, "tunnel") || !names_upgrade(head.fields)) {
-    return Error(ErrorKind::Protocol, "the server's 101 does not upgrade to tunnel");
-  }
-  if (single(head.fields, "ALPN") != std::string_view("h2")) {
-    return Error(ErrorKind::Protocol, "the server's 101 does not choose h2");
-  }
-  const auto text = single(head.fields, "Tunnel-Session");
-  if (!text) {
-    return Error(ErrorKind::Protocol, "the server's 101 has no Tunnel-Session");
-  }
-  const auto members = StructuredDictionary::parse(*text, kMaxFieldValue);
-  if (!members) {
-    return Error(ErrorKind::Protocol, "Tunnel-Session is not a dictionary of RFC 8941");
-  }
-  if (members->integer("v") != 1U) {
-    return Error(ErrorKind::Protocol, "the server speaks another tunnel version than 1");
-  }
-  TunnelSessionAnswer answer;
-  if (auto filled = fill_answer(*members, answer); !filled) {
-    return filled.error();
-  }
-  return answer;
+  return request;
 }
 
 }  // namespace scpool

@@ -22,13 +22,22 @@ struct TunnelHello {
   std::uint32_t connection = 0;  // index, 0..15
   std::uint64_t epoch = 0;
   std::uint32_t attempts = 0;
-  std::vector<std::string> features;  // "drain", "canary", "sync", later "carrier"
+  std::vector<std::string> features;  // "drain", "canary", "sync", "carrier"
+  bool has_feature(std::string_view name) const;
+};
+
+// Tunnel-Resume: the session to go on with, on a new connection.
+struct ResumeRequest {
+  std::string session;         // sid
+  std::uint64_t received = 0;  // HTTP/2 bytes the worker has of the server
+  Bytes proof;                 // 32 bytes, resume_proof()
 };
 
 struct UpgradeRequest {
   TunnelId tunnel;
   TunnelHello hello;
   Bytes proof;  // 32 bytes
+  std::optional<ResumeRequest> resume = std::nullopt;
 };
 
 struct TunnelSessionAnswer {
@@ -40,6 +49,8 @@ struct TunnelSessionAnswer {
   std::uint32_t max_streams = 256;
   bool carrier = false;
   Bytes key;  // for resumption; empty without a carrier
+  // The session goes on: HTTP/2 bytes the server has of the worker.
+  std::optional<std::uint64_t> resumed_received = std::nullopt;
 };
 
 // "/tunnel/v1/{id}" of any request target; nothing for others.

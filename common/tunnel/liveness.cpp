@@ -49,6 +49,12 @@ Duration Liveness::ping_acknowledged(Instant now) {
   return round_trip_.value_or(Duration::zero());
 }
 
+void Liveness::restart(Instant now) {
+  bytes_received(now);
+  last_ping_ = now;
+  ping_sent_.reset();
+}
+
 bool Liveness::waits_for_ping() const {
   return ping_sent_.has_value() && !heard_since_ping_;
 }

@@ -33,6 +33,9 @@ class Liveness {
   // The answer to the last ping; gives the round trip (the last known one when none was out).
   Duration ping_acknowledged(Instant now);
 
+  // The peer is reached by a new connection: what was asked on the old one is void.
+  void restart(Instant now);
+
   bool ping_due(Instant now, bool has_streams) const;
   LivenessVerdict verdict(Instant now) const;
   // When to ask again; later than `now` unless a ping is due.

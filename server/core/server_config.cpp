@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "common/base/limits.hpp"
 #include "common/base/text.hpp"
 
 namespace scpool::server {
@@ -61,6 +62,10 @@ std::vector<SettingSpec> limit_specs() {
            SettingType::Count,
            "50",
            "Tunnel handshakes per client address."),
+      spec("limits.resume_memory",
+           SettingType::Size,
+           "16MiB",
+           "Unacknowledged bytes kept per direction of a tunnel connection, 1MiB to 64MiB."),
       spec("limits.history", SettingType::Count, "200", "Ended tunnels kept per account."),
       spec("times.orphan_after",
            SettingType::Duration,
@@ -88,6 +93,10 @@ std::vector<SettingSpec> limit_specs() {
            SettingType::Duration,
            "30s",
            "At TERM, running requests get this long."),
+      spec("times.resume_hold",
+           SettingType::Duration,
+           "30s",
+           "A cut tunnel connection keeps its streams this long; 0 to 2m."),
   };
 }
 
@@ -261,6 +270,8 @@ void read_plain(ServerConfig& config, const Settings& settings) {
   config.jobs.failover_after = settings.duration("times.failover_after");
   config.request_wait = settings.duration("times.request_wait");
   config.drain_timeout = settings.duration("times.drain_timeout");
+  config.resume_hold = settings.duration("times.resume_hold");
+  config.resume_memory = settings.size("limits.resume_memory");
 }
 
 void check_plain(ServerConfig& config, const Settings& settings, std::vector<Error>& problems) {
@@ -285,6 +296,17 @@ void check_plain(ServerConfig& config, const Settings& settings, std::vector<Err
       problems.emplace_back(ErrorKind::Invalid,
                             settings.origin(name).text + ": " + name + " must be at least 1");
     }
+  }
+  if (config.resume_hold > limits::kMaxCarrierHold) {
+    problems.emplace_back(
+        ErrorKind::Invalid,
+        settings.origin("times.resume_hold").text + ": times.resume_hold is at most 2m");
+  }
+  if (config.resume_memory < limits::kMinCarrierCap ||
+      config.resume_memory > limits::kMaxCarrierCap) {
+    problems.emplace_back(
+        ErrorKind::Invalid,
+        settings.origin("limits.resume_memory").text + ": limits.resume_memory is 1MiB to 64MiB");
   }
   if (!config.admin_listen.empty() && !is_loopback_listen(config.admin_listen)) {
     problems.emplace_back(ErrorKind::Invalid,

@@ -56,6 +56,8 @@ struct ServerConfig {
   std::uint32_t max_streams_per_connection = 0;  // asked of the worker
   Duration request_wait{};                       // of a request for a tunnel connection
   Duration drain_timeout{};                      // of this server at TERM
+  Duration resume_hold{};                        // of a cut session; zero: none is kept
+  std::size_t resume_memory = 0;                 // unacknowledged, per direction of a connection
 };
 
 FlagTable server_setting_table();

@@ -27,20 +27,23 @@ void print_tunnels(const ServerParts& parts, MetricsText& out) {
 
 void print_connections(const ServerParts& parts, MetricsText& out) {
   std::map<std::string_view, std::uint64_t> states = {
-      {"ready", 0}, {"opening", 0}, {"suspect", 0}, {"draining", 0}};
+      {"ready", 0}, {"opening", 0}, {"suspect", 0}, {"suspended", 0}, {"draining", 0}};
   std::uint64_t sent = parts.metrics.sent_bytes();
   std::uint64_t received = parts.metrics.received_bytes();
   std::uint64_t streams = 0;
+  std::uint64_t held = 0;
   Duration slowest = Duration::zero();
   for (const TunnelConnection* connection : parts.roster.all()) {
     const TunnelLinkFigures figures = connection->figures();
-    ++states[figures.draining      ? "draining"
+    ++states[figures.suspended     ? "suspended"
+             : figures.draining    ? "draining"
              : figures.suspect     ? "suspect"
              : connection->ready() ? "ready"
                                    : "opening"];
     sent += figures.sent_bytes;
     received += figures.received_bytes;
     streams += figures.active_streams;
+    held += figures.replay_bytes;
     slowest = std::max(slowest, figures.round_trip);
   }
   out.family("conn_state", MetricType::Gauge, "Tunnel connections by state.");
@@ -52,6 +55,10 @@ void print_connections(const ServerParts& parts, MetricsText& out) {
              "Round trip time of the slowest tunnel connection.",
              std::chrono::duration<double>(slowest).count());
   out.single("streams_active", MetricType::Gauge, "Streams in all tunnels.", streams);
+  out.single("resume_held_bytes",
+             MetricType::Gauge,
+             "Bytes to workers that are kept until acknowledged.",
+             held);
   out.single("sent_bytes_total", MetricType::Counter, "HTTP/2 bytes to workers.", sent);
   out.single("received_bytes_total", MetricType::Counter, "HTTP/2 bytes from workers.", received);
 }

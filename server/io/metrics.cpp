@@ -91,6 +91,8 @@ void Metrics::print(MetricsText& out) const {
   by_one("code", handshakes_);
   out.family("conn_ended_total", MetricType::Counter, "Tunnel connections that ended.");
   by_one("cause", connections_ended_);
+  out.family("resume_total", MetricType::Counter, "Cut tunnel sessions, by how they went on.");
+  by_one("result", resumes_);
   out.single("store_failures_total",
              MetricType::Counter,
              "Writes of the state that failed and were tried again.",

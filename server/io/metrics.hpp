@@ -38,6 +38,8 @@ class Metrics {
   void authentication_failed(std::string_view where) { ++auth_failures_[std::string(where)]; }
   void handshake_ended(int status) { ++handshakes_[std::to_string(status)]; }
   void connection_ended(std::string_view cause) { ++connections_ended_[std::string(cause)]; }
+  // How a cut session went on, or why it did not.
+  void resumed(std::string_view result) { ++resumes_[std::string(result)]; }
   void connection_bytes(std::uint64_t sent, std::uint64_t received);  // of one that is over
   void store_failed() { ++store_failures_; }
 
@@ -57,6 +59,7 @@ class Metrics {
   ByOne auth_failures_;
   ByOne handshakes_;
   ByOne connections_ended_;
+  ByOne resumes_;
   std::uint64_t store_failures_ = 0;
   std::uint64_t in_flight_ = 0;
   std::uint64_t sent_bytes_ = 0;

@@ -9,7 +9,8 @@ TunnelConnection::TunnelConnection(EventLoop& loop,
                                    UpgradedConnection upgraded,
                                    const TunnelLinkSettings& settings,
                                    TunnelConnectionListener& listener)
-    : identity_(std::move(identity)),
+    : loop_(loop),
+      identity_(std::move(identity)),
       listener_(listener),
       end_timer_(loop),
       link_(loop, std::move(upgraded.stream), upgraded.already_read, settings, *this) {}
@@ -25,12 +26,42 @@ PlacementCandidate TunnelConnection::candidate() const {
   return candidate;
 }
 
+void TunnelConnection::retire_socket() {
+  if (!suspended_since_ && link_.suspend()) {
+    on_link_suspended(Error(ErrorKind::Closed, "its worker comes over another connection"));
+  }
+}
+
+void TunnelConnection::resume(UpgradedConnection upgraded,
+                              ConnectionIdentity as,
+                              std::uint64_t from) {
+  as.session = std::move(identity_.session);
+  as.session.epoch = as.epoch;  // an older one is refused from now on
+  identity_ = std::move(as);
+  const std::uint64_t replayed =
+      link_.resume(std::move(upgraded.stream), upgraded.already_read, from);
+  listener_.on_connection_resumed(*this, replayed);
+  suspended_since_.reset();
+}
+
+void TunnelConnection::give_up(const std::string& why) {
+  link_.give_up(Error(ErrorKind::Closed, why));
+}
+
 void TunnelConnection::end(const std::string& reason, Duration grace) {
+  if (suspended_since_) {
+    give_up(reason);
+    return;
+  }
   link_.send_control(control::Delete{reason});
   drain(reason, grace);
 }
 
 void TunnelConnection::drain(const std::string& reason, Duration grace) {
+  if (suspended_since_ && link_.figures().active_streams == 0) {
+    give_up(reason);
+    return;
+  }
   draining_ = true;
   link_.drain(reason, grace);
   close_after(grace);
@@ -61,6 +92,11 @@ void TunnelConnection::on_control(const ControlMessage& message) {
 }
 
 void TunnelConnection::on_suspect(bool /*suspect*/) {}
+
+void TunnelConnection::on_link_suspended(const Error& why) {
+  suspended_since_ = loop_.now();
+  listener_.on_connection_suspended(*this, why);
+}
 
 void TunnelConnection::on_link_closed(const Error& error) {
   listener_.on_connection_over(*this, error);

@@ -8,6 +8,7 @@
 #include "common/io/http_server.hpp"
 #include "common/io/timer.hpp"
 #include "common/io/tunnel_link.hpp"
+#include "common/tunnel/resumable_session.hpp"
 #include "server/core/placement_policy.hpp"
 
 namespace scpool::server {
@@ -20,6 +21,7 @@ struct ConnectionIdentity {
   std::uint64_t epoch = 0;
   std::string peer;
   WallTime since;
+  ResumableSession session;  // without id: its streams end with its connection
 };
 
 class TunnelConnection;
@@ -33,6 +35,9 @@ class TunnelConnectionListener {
   virtual void on_connection_ready(TunnelConnection& connection) = 0;
   // The worker wants to end this connection: no new streams on it.
   virtual void on_connection_draining(TunnelConnection& connection) = 0;
+  // It was cut, and is kept for a while for its worker to come back.
+  virtual void on_connection_suspended(TunnelConnection& connection, const Error& why) = 0;
+  virtual void on_connection_resumed(TunnelConnection& connection, std::uint64_t replayed) = 0;
   virtual void on_connection_over(TunnelConnection& connection, const Error& error) = 0;
 
  protected:
@@ -49,9 +54,18 @@ class TunnelConnection final : private TunnelLinkListener {
 
   const ConnectionIdentity& identity() const { return identity_; }
   TunnelLink& link() { return link_; }
-  bool ready() const { return ready_; }
+  bool ready() const { return ready_ && !suspended_since_; }
+  // Since when it waits for its worker; nothing: it stands.
+  const std::optional<Instant>& suspended_since() const { return suspended_since_; }
   TunnelLinkFigures figures() const { return link_.figures(); }
   PlacementCandidate candidate() const;
+
+  // The worker comes back over another connection. First the old socket goes, even if it looks
+  // alive; then, with our offset told, the new one takes its place. `from`: what the worker has.
+  void retire_socket();
+  void resume(UpgradedConnection upgraded, ConnectionIdentity as, std::uint64_t from);
+  // A suspended one: is over.
+  void give_up(const std::string& why);
 
   // Tells the worker that its tunnel is over, gives streams `grace`, then closes.
   void end(const std::string& reason, Duration grace);
@@ -63,13 +77,16 @@ class TunnelConnection final : private TunnelLinkListener {
   void on_request(StreamId stream, Fields head) override;
   void on_control(const ControlMessage& message) override;
   void on_suspect(bool suspect) override;
+  void on_link_suspended(const Error& why) override;
   void on_link_closed(const Error& error) override;
   void close_after(Duration grace);
 
+  EventLoop& loop_;
   ConnectionIdentity identity_;
   TunnelConnectionListener& listener_;
   bool ready_ = false;
   bool draining_ = false;
+  std::optional<Instant> suspended_since_;
   Timer end_timer_;
   TunnelLink link_;
 };

@@ -10,15 +10,6 @@ namespace scpool::server {
 
 namespace {
 
-ConnectionIdentity identity_of(const UpgradeRequest& upgrade) {
-  ConnectionIdentity identity;
-  identity.tunnel = upgrade.tunnel;
-  identity.instance = upgrade.hello.instance;
-  identity.index = upgrade.hello.connection;
-  identity.epoch = upgrade.hello.epoch;
-  return identity;
-}
-
 std::size_t head_size(const RequestHead& head) {
   std::size_t size = head.method.size() + head.target.size() + 12;
   for (const Field& field : head.fields) {
@@ -33,11 +24,27 @@ std::string client_of(const HttpRequest& request) {
 
 }  // namespace
 
+ConnectionIdentity TunnelEndpoint::identity_of(const HttpRequest& request,
+                                               const UpgradeRequest& upgrade) const {
+  ConnectionIdentity identity;
+  identity.tunnel = upgrade.tunnel;
+  identity.instance = upgrade.hello.instance;
+  identity.index = upgrade.hello.connection;
+  identity.epoch = upgrade.hello.epoch;
+  identity.peer = request.peer ? request.peer->text() : std::string("unknown");
+  identity.since = parts_.loop.wall_now();
+  return identity;
+}
+
 void TunnelEndpoint::handle(const HttpRequest& request, HttpReply reply) {
   UpgradeRequest upgrade;
   const std::optional<Refusal> refusal = refusal_of(request, upgrade);
   if (!refusal) {
-    accept(request, upgrade, std::move(reply));
+    if (upgrade.resume) {
+      accept_resumed(request, upgrade, std::move(reply));
+    } else {
+      accept(request, upgrade, std::move(reply));
+    }
     return;
   }
   parts_.metrics.handshake_ended(refusal->status);
@@ -63,7 +70,8 @@ std::optional<TunnelEndpoint::Refusal> TunnelEndpoint::refusal_of(const HttpRequ
   if (!parts_.ledger.admission().may_shake_hands(client_of(request), parts_.loop.now())) {
     return Refusal{429, "too many handshakes from this address"};
   }
-  if (!accepting_) {
+  // What runs may still end on a connection that was cut meanwhile.
+  if (!accepting_ && !request.head.fields.contains("Tunnel-Resume")) {
     return Refusal{503, "the server is stopping"};
   }
   if (request.channel_binding.empty()) {
@@ -97,7 +105,10 @@ std::optional<TunnelEndpoint::Refusal> TunnelEndpoint::check_tunnel(const HttpRe
   if (!tunnel->active()) {
     return Refusal{410, "the tunnel was deleted: " + tunnel->state.shutdown_reason.value_or("")};
   }
-  switch (parts_.roster.admits(identity_of(upgrade))) {
+  if (upgrade.resume) {
+    return check_resume(request, upgrade);
+  }
+  switch (parts_.roster.admits(identity_of(request, upgrade))) {
     case TunnelRoster::Admission::Welcome:
       return std::nullopt;
     case TunnelRoster::Admission::Superseded:
@@ -108,22 +119,79 @@ std::optional<TunnelEndpoint::Refusal> TunnelEndpoint::check_tunnel(const HttpRe
   return std::nullopt;
 }
 
+std::optional<TunnelEndpoint::Refusal> TunnelEndpoint::check_resume(const HttpRequest& request,
+                                                                    const UpgradeRequest& upgrade) {
+  const ResumeRequest& asked = *upgrade.resume;
+  TunnelConnection* found = parts_.roster.find_session(upgrade.tunnel, asked.session);
+  if (found == nullptr) {
+    parts_.metrics.resumed("unknown");
+    return Refusal{409, "the session is unknown here: it was over, or the server has restarted"};
+  }
+  const ResumableSession& session = found->identity().session;
+  const Bytes expected = resume_proof(
+      session.key, request.channel_binding, session.id, upgrade.hello.epoch, asked.received);
+  const ResumeVerdict verdict = judge_resume(session,
+                                             upgrade.hello.epoch,
+                                             asked.proof,
+                                             expected,
+                                             found->link().can_resume(asked.received));
+  if (verdict == ResumeVerdict::Accepted) {
+    return std::nullopt;
+  }
+  if (verdict == ResumeVerdict::WrongProof) {
+    parts_.metrics.authentication_failed("resume");
+  }
+  parts_.metrics.resumed(to_text(verdict));
+  return Refusal{409, std::string(sentence_of(verdict))};
+}
+
+void TunnelEndpoint::accept_resumed(const HttpRequest& request,
+                                    const UpgradeRequest& upgrade,
+                                    HttpReply reply) {
+  TunnelConnection* connection =
+      parts_.roster.find_session(upgrade.tunnel, upgrade.resume->session);
+  connection->retire_socket();
+  // Telling the roster may have ended it.
+  connection = parts_.roster.find_session(upgrade.tunnel, upgrade.resume->session);
+  if (connection == nullptr || !connection->suspended_since()) {
+    return;  // the worker gets a 500 and asks again
+  }
+  TunnelSessionAnswer answer;
+  answer.session = upgrade.resume->session;
+  answer.max_streams = parts_.config.max_streams_per_connection;
+  answer.carrier = true;
+  answer.hold = parts_.config.resume_hold;
+  answer.resumed_received = connection->link().received();
+  if (auto upgraded = reply.upgrade(upgrade_answer_head(answer))) {
+    parts_.metrics.handshake_ended(101);
+    connection->resume(
+        std::move(*upgraded), identity_of(request, upgrade), upgrade.resume->received);
+  }
+}
+
 void TunnelEndpoint::accept(const HttpRequest& request,
                             const UpgradeRequest& upgrade,
                             HttpReply reply) {
   TunnelSessionAnswer answer;
   answer.session = random_hex(16);
   answer.max_streams = parts_.config.max_streams_per_connection;
+  if (upgrade.hello.has_feature("carrier") && parts_.config.resume_hold > Duration::zero()) {
+    answer.carrier = true;
+    answer.hold = parts_.config.resume_hold;
+    answer.key = random_secret_bytes(32);
+  }
   std::optional<UpgradedConnection> upgraded = reply.upgrade(upgrade_answer_head(answer));
   if (!upgraded) {
     return;
   }
   parts_.metrics.handshake_ended(101);
-  ConnectionIdentity identity = identity_of(upgrade);
-  identity.peer = request.peer ? request.peer->text() : std::string("unknown");
-  identity.since = parts_.loop.wall_now();
+  ConnectionIdentity identity = identity_of(request, upgrade);
   TunnelLinkSettings settings;
   settings.side = TunnelLinkSettings::Side::Server;
+  if (answer.carrier) {
+    identity.session = {answer.session, answer.key, identity.epoch};
+    settings.carrier = {true, parts_.config.resume_memory, answer.hold};
+  }
   parts_.roster.add(std::move(identity), std::move(*upgraded), settings);
 }
 

@@ -24,7 +24,10 @@ class TunnelEndpoint {
   };
   std::optional<Refusal> refusal_of(const HttpRequest& request, UpgradeRequest& upgrade);
   std::optional<Refusal> check_tunnel(const HttpRequest& request, const UpgradeRequest& upgrade);
+  std::optional<Refusal> check_resume(const HttpRequest& request, const UpgradeRequest& upgrade);
   void accept(const HttpRequest& request, const UpgradeRequest& upgrade, HttpReply reply);
+  void accept_resumed(const HttpRequest& request, const UpgradeRequest& upgrade, HttpReply reply);
+  ConnectionIdentity identity_of(const HttpRequest& request, const UpgradeRequest& upgrade) const;
 
   ServerParts& parts_;
   bool accepting_ = true;

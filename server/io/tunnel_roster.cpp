@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "common/base/check.hpp"
+#include "common/base/text.hpp"
+#include "server/core/suspension_policy.hpp"
 
 namespace scpool::server {
 
@@ -61,6 +63,15 @@ void TunnelRoster::add(ConnectionIdentity identity,
   const std::string tunnel = identity.tunnel.value;
   tunnels_[tunnel].push_back(std::make_unique<TunnelConnection>(
       loop_, std::move(identity), std::move(upgraded), settings, *this));
+}
+
+TunnelConnection* TunnelRoster::find_session(const TunnelId& tunnel, std::string_view session) {
+  for (TunnelConnection* connection : pointers(&tunnel)) {
+    if (!session.empty() && connection->identity().session.id == session) {
+      return connection;
+    }
+  }
+  return nullptr;
 }
 
 TunnelConnection* TunnelRoster::choose(const TunnelId& tunnel, const TunnelConnection* besides) {
@@ -128,11 +139,66 @@ void TunnelRoster::on_connection_ready(TunnelConnection& connection) {
             {{"id", identity.tunnel.value},
              {"conn", std::to_string(identity.index)},
              {"peer", identity.peer}});
-  counted_.insert(&connection);
-  ledger_.tunnels().connection_ready(identity.tunnel, ledger_.moment());
-  ledger_.settle();
-  report_jobs(identity.tunnel);
+  gained(connection);
+}
+
+void TunnelRoster::gained(TunnelConnection& connection) {
+  const TunnelId tunnel = connection.identity().tunnel;
+  if (counted_.insert(&connection).second) {
+    ledger_.tunnels().connection_ready(tunnel, ledger_.moment());
+    ledger_.settle();
+  }
+  report_jobs(tunnel);
   wake_waiters();
+}
+
+void TunnelRoster::on_connection_suspended(TunnelConnection& connection, const Error& why) {
+  const ConnectionIdentity& identity = connection.identity();
+  const TunnelLinkFigures figures = connection.figures();
+  log_.info("tunnels",
+            "connection cut, waiting for its worker",
+            {{"id", identity.tunnel.value},
+             {"conn", std::to_string(identity.index)},
+             {"why", why.sentence()},
+             {"streams", std::to_string(figures.active_streams)},
+             {"held", std::to_string(figures.held_bytes)}});
+  metrics_.connection_ended("suspended");
+  lost(connection);
+  end_surplus_sessions();
+}
+
+void TunnelRoster::on_connection_resumed(TunnelConnection& connection, std::uint64_t replayed) {
+  const ConnectionIdentity& identity = connection.identity();
+  const Instant since = connection.suspended_since().value_or(loop_.now());
+  log_.info("tunnels",
+            "connection resumed",
+            {{"id", identity.tunnel.value},
+             {"conn", std::to_string(identity.index)},
+             {"peer", identity.peer},
+             {"after", rough_duration(loop_.now() - since)},
+             {"replayed", std::to_string(replayed)}});
+  metrics_.resumed("resumed");
+  if (!connection.figures().draining) {
+    gained(connection);
+  }
+}
+
+void TunnelRoster::end_surplus_sessions() {
+  std::vector<SuspendedSession> sessions;
+  std::vector<TunnelConnection*> connections;
+  for (TunnelConnection* connection : pointers(nullptr)) {
+    if (connection->suspended_since()) {
+      connections.push_back(connection);
+      const TunnelLinkFigures figures = connection->figures();
+      sessions.push_back({connection->identity().tunnel.value,
+                          *connection->suspended_since(),
+                          figures.held_bytes + figures.unsent_bytes});
+    }
+  }
+  for (const std::size_t index : sessions_to_end(sessions, SuspensionLimits{})) {
+    metrics_.resumed("evicted");
+    connections[index]->give_up("too much is held for workers that were cut off");
+  }
 }
 
 void TunnelRoster::on_connection_draining(TunnelConnection& connection) {
@@ -152,6 +218,9 @@ void TunnelRoster::on_connection_over(TunnelConnection& connection, const Error&
   const TunnelLinkFigures figures = connection.figures();
   metrics_.connection_bytes(figures.sent_bytes, figures.received_bytes);
   metrics_.connection_ended(to_text(error.kind()));
+  if (connection.suspended_since()) {
+    metrics_.resumed("ended");
+  }
   log_.info("tunnels",
             "connection over",
             {{"id", identity.tunnel.value},

@@ -39,6 +39,9 @@ class TunnelRoster final : public TunnelConnectionListener {
            UpgradedConnection upgraded,
            const TunnelLinkSettings& settings);
 
+  // The session of that name, suspended or not; null: unknown here.
+  TunnelConnection* find_session(const TunnelId& tunnel, std::string_view session);
+
   // The best connection for a new stream, not `besides` (null: any); null when none is usable.
   TunnelConnection* choose(const TunnelId& tunnel, const TunnelConnection* besides);
 
@@ -60,7 +63,11 @@ class TunnelRoster final : public TunnelConnectionListener {
  private:
   void on_connection_ready(TunnelConnection& connection) override;
   void on_connection_draining(TunnelConnection& connection) override;
+  void on_connection_suspended(TunnelConnection& connection, const Error& why) override;
+  void on_connection_resumed(TunnelConnection& connection, std::uint64_t replayed) override;
   void on_connection_over(TunnelConnection& connection, const Error& error) override;
+  void end_surplus_sessions();
+  void gained(TunnelConnection& connection);
   void lost(TunnelConnection& connection);
   void wake_waiters();
   void send_job_reports();

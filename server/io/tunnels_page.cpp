@@ -18,6 +18,7 @@ std::string age_text(const std::optional<std::int64_t>& since, WallTime now) {
 
 struct LiveFigures {
   std::size_t connections = 0;
+  std::size_t suspended = 0;
   std::size_t streams = 0;
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
@@ -29,6 +30,7 @@ LiveFigures live_figures(const ServerParts& parts, const TunnelId& id) {
   for (const TunnelConnection* connection : parts.roster.of(id)) {
     const TunnelLinkFigures figures = connection->figures();
     sum.connections += connection->ready() ? 1U : 0U;
+    sum.suspended += connection->suspended_since() ? 1U : 0U;
     sum.streams += figures.active_streams;
     sum.sent += figures.sent_bytes;
     sum.received += figures.received_bytes;
@@ -77,7 +79,8 @@ std::string member_row(const ServerParts& parts, const Tunnel& tunnel) {
   add_cell(row, "", "Host", escaped_html(state.metadata.hostname));
   add_cell(row, "num", "Age", age_text(state.creation_time, now));
   add_cell(row, "num", "Jobs", std::to_string(parts.ledger.jobs().running_on(state.id)));
-  add_cell(row, "num", "Connections", std::to_string(live.connections));
+  const std::string cut = live.suspended == 0 ? "" : " +" + std::to_string(live.suspended) + " cut";
+  add_cell(row, "num", "Connections", std::to_string(live.connections) + cut);
   add_cell(row, "num", "Streams", std::to_string(live.streams));
   add_cell(row, "num", "Sent", size_text(live.sent));
   add_cell(row, "num", "Received", size_text(live.received));

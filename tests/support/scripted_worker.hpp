@@ -77,6 +77,7 @@ class ScriptedWorker final : public StreamListener, public TunnelLinkListener {
   void on_request(StreamId stream, Fields head) override;
   void on_control(const ControlMessage& message) override { controls.push_back(message); }
   void on_suspect(bool /*suspect*/) override {}
+  void on_link_suspended(const Error& /*why*/) override {}
   void on_link_closed(const Error& error) override { failure = error; }
 
   EventLoop& loop_;

@@ -133,6 +133,7 @@ struct TunnelEnd final : TunnelLinkListener {
   }
   void on_control(const ControlMessage& message) override { controls.push_back(message); }
   void on_suspect(bool suspect) override { suspicions.push_back(suspect); }
+  void on_link_suspended(const Error& why) override { suspensions.push_back(why); }
   void on_link_closed(const Error& error) override {
     failure = error;
     TunnelUser::call(at_closed);
@@ -176,6 +177,7 @@ struct TunnelEnd final : TunnelLinkListener {
   std::vector<StreamId> requests;
   std::vector<ControlMessage> controls;
   std::vector<bool> suspicions;
+  std::vector<Error> suspensions;
   std::optional<Error> failure;
   int ready = 0;
   int canaries = 0;

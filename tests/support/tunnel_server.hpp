@@ -33,6 +33,7 @@ class ScriptedTunnelServer {
       draining = draining || std::holds_alternative<control::Drain>(message);
     }
     void on_suspect(bool /*suspect*/) override {}
+    void on_link_suspended(const Error& /*why*/) override {}
     void on_link_closed(const Error& /*error*/) override { closed = true; }
 
     UpgradeRequest upgrade;

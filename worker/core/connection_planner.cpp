@@ -25,13 +25,17 @@ ConnectionActions ConnectionPlanner::start(Instant now) {
 void ConnectionPlanner::stop() {
   stopped_ = true;
   for (Place& place : places_) {
-    place.dial = Place::Dial::None;
+    // What runs on a cut connection may still end.
+    if (!place.standing || !place.standing->suspended) {
+      place.dial = Place::Dial::None;
+    }
   }
 }
 
 ConnectionActions ConnectionPlanner::connected(std::uint32_t connection,
                                                std::uint64_t epoch,
-                                               Instant now) {
+                                               Instant now,
+                                               bool resumable) {
   ConnectionActions actions;
   if (connection >= places_.size()) {
     return actions;
@@ -47,7 +51,7 @@ ConnectionActions ConnectionPlanner::connected(std::uint32_t connection,
     ++place.reconnects;
   }
   place.dial = Place::Dial::None;
-  place.standing = Standing{.epoch = epoch, .since = now, .canary = now};
+  place.standing = Standing{.epoch = epoch, .since = now, .canary = now, .resumable = resumable};
   place.last_error.clear();
   denied_in_a_row_ = 0;
   // The first one stands: the others follow, spaced.
@@ -81,6 +85,18 @@ ConnectionActions ConnectionPlanner::dial_failed(std::uint32_t connection,
   }
   const Duration asked =
       std::min(failure.retry_after.value_or(Duration::zero()), rule_.longest_retry_after);
+  if (place.standing && place.resumes) {
+    constexpr int kConflict = 409;
+    if (failure.status == kConflict) {
+      const std::uint64_t session = place.standing->epoch;
+      place.standing.reset();
+      place.failures = 0;
+      plan_dial(place, DialReason::Lost, Duration::zero(), now);
+      return {EndSession{connection, session}};
+    }
+    plan_resume(place, asked, now);
+    return {};
+  }
   const DialReason reason = place.reason == DialReason::Start ? place.reason : DialReason::Retry;
   plan_dial(place, reason, asked, now);
   return {};
@@ -110,6 +126,10 @@ ConnectionActions ConnectionPlanner::closed(std::uint32_t connection,
                                             Instant now) {
   if (Place* place = standing_place(connection, epoch)) {
     forget_failures_if_stable(*place, now);
+    if (place->standing->suspended) {  // a dial under way would resume what is over
+      place->dial = Place::Dial::None;
+      place->failures = 0;
+    }
     place->standing.reset();
     // A replacement may be under way already.
     if (place->dial == Place::Dial::None) {
@@ -119,13 +139,57 @@ ConnectionActions ConnectionPlanner::closed(std::uint32_t connection,
   return wake(now);
 }
 
+bool ConnectionPlanner::suspended(std::uint32_t connection, std::uint64_t epoch, Instant now) {
+  Place* place = standing_place(connection, epoch);
+  if (place == nullptr) {
+    return false;
+  }
+  place->standing->suspended = true;
+  place->standing->suspect = false;
+  place->standing->resume_failures = 0;
+  if (place->dial != Place::Dial::Dialling) {
+    plan_resume(*place, Duration::zero(), now);
+  }
+  return true;
+}
+
+void ConnectionPlanner::resumed(std::uint32_t connection, std::uint64_t epoch, Instant now) {
+  if (connection >= places_.size()) {
+    return;
+  }
+  Place& place = places_[connection];
+  if (!place.standing || place.dial != Place::Dial::Dialling || place.dial_epoch != epoch) {
+    return;
+  }
+  place.dial = Place::Dial::None;
+  place.standing->epoch = epoch;
+  place.standing->since = now;
+  place.standing->suspect = false;
+  place.standing->suspended = false;
+  place.last_error.clear();
+  ++place.reconnects;
+  denied_in_a_row_ = 0;
+}
+
+void ConnectionPlanner::plan_resume(Place& place, Duration at_least, Instant now) {
+  const std::uint32_t failures = place.standing->resume_failures++;
+  const Duration longest =
+      std::min(rule_.resume_first * (1U << std::min(failures, 8U)), rule_.resume_longest);
+  place.dial = Place::Dial::Waiting;
+  place.reason = place.standing->suspended ? DialReason::Cut : DialReason::Suspect;
+  place.due = now + std::max(at_least, random_.up_to(longest));
+}
+
 ConnectionActions ConnectionPlanner::became_suspect(std::uint32_t connection,
                                                     std::uint64_t epoch,
                                                     Instant now) {
   if (Place* place = standing_place(connection, epoch)) {
     place->standing->suspect = true;
     forget_failures_if_stable(*place, now);
-    if (place->dial == Place::Dial::None) {
+    if (place->dial == Place::Dial::None && place->standing->resumable) {
+      place->standing->resume_failures = 0;
+      plan_resume(*place, Duration::zero(), now);
+    } else if (place->dial == Place::Dial::None) {
       plan_dial(*place, DialReason::Suspect, Duration::zero(), now);
     }
   }
@@ -169,10 +233,16 @@ ConnectionActions ConnectionPlanner::wake(Instant now) {
     if (place.dial == Place::Dial::Waiting && place.due <= now) {
       place.dial = Place::Dial::Dialling;
       place.dial_epoch = ++last_epoch_;
-      actions.push_back(DialConnection{.connection = index,
-                                       .epoch = place.dial_epoch,
-                                       .attempts = place.failures,
-                                       .reason = place.reason});
+      DialConnection& dial =
+          std::get<DialConnection>(actions.emplace_back(DialConnection{.connection = index,
+                                                                       .epoch = place.dial_epoch,
+                                                                       .attempts = place.failures,
+                                                                       .reason = place.reason}));
+      place.resumes = place.standing && place.standing->resumable;
+      if (place.resumes) {
+        dial.resumes = place.standing->epoch;
+        dial.attempts = place.standing->resume_failures;
+      }
     }
   }
   return actions;
@@ -191,13 +261,14 @@ Instant ConnectionPlanner::next_deadline() const {
 std::uint32_t ConnectionPlanner::standing() const {
   return static_cast<std::uint32_t>(
       std::count_if(places_.begin(), places_.end(), [](const Place& place) {
-        return place.standing.has_value();
+        return place.standing && !place.standing->suspended;
       }));
 }
 
 bool ConnectionPlanner::serves(Instant now) const {
   return std::any_of(places_.begin(), places_.end(), [&](const Place& place) {
-    return place.standing && now - place.standing->canary < rule_.canary_max_age;
+    return place.standing && !place.standing->suspended &&
+           now - place.standing->canary < rule_.canary_max_age;
   });
 }
 
@@ -208,7 +279,12 @@ std::vector<ConnectionSnapshot> ConnectionPlanner::snapshot(Instant now) const {
     entry.reconnects = place.reconnects;
     entry.last_error = place.last_error;
     if (place.standing) {
-      entry.state = place.standing->suspect ? ConnectionState::Suspect : ConnectionState::Ready;
+      entry.state = place.standing->suspended ? ConnectionState::Suspended
+                    : place.standing->suspect ? ConnectionState::Suspect
+                                              : ConnectionState::Ready;
+      if (place.dial == Place::Dial::Waiting) {
+        entry.retry_in = std::max(place.due - now, Duration::zero());
+      }
       entry.epoch = place.standing->epoch;
       entry.canary_age = now - place.standing->canary;
     } else if (place.dial == Place::Dial::Dialling) {
@@ -244,52 +320,6 @@ void ConnectionPlanner::plan_dial(Place& place, DialReason reason, Duration at_l
   place.reason = reason;
   place.due = now + std::max(at_least, backoff_delay(rule_.backoff, place.failures, random_));
   ++place.failures;
-}
-
-std::string_view to_text(DialReason reason) {
-  switch (reason) {
-    case DialReason::Start:
-      return "start";
-    case DialReason::Lost:
-      return "lost";
-    case DialReason::Retry:
-      return "retry";
-    case DialReason::Suspect:
-      return "suspect";
-    case DialReason::ServerDrains:
-      return "server_drains";
-  }
-  return "unknown";
-}
-
-std::string_view to_text(ConnectionState state) {
-  switch (state) {
-    case ConnectionState::Idle:
-      return "idle";
-    case ConnectionState::Waiting:
-      return "waiting";
-    case ConnectionState::Dialling:
-      return "dialling";
-    case ConnectionState::Ready:
-      return "ready";
-    case ConnectionState::Suspect:
-      return "suspect";
-  }
-  return "unknown";
-}
-
-std::string_view to_text(GiveUp::Why why) {
-  switch (why) {
-    case GiveUp::Why::Unknown:
-      return "unknown";
-    case GiveUp::Why::Deleted:
-      return "deleted";
-    case GiveUp::Why::Denied:
-      return "denied";
-    case GiveUp::Why::WrongVersion:
-      return "wrong_version";
-  }
-  return "unknown";
 }
 
 }  // namespace scpool::worker

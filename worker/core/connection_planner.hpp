@@ -6,14 +6,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <variant>
 #include <vector>
 
 #include "common/base/backoff.hpp"
 #include "common/base/limits.hpp"
 #include "common/base/random.hpp"
 #include "common/base/time.hpp"
+#include "worker/core/connection_actions.hpp"
 
 namespace scpool::worker {
 
@@ -26,46 +25,9 @@ struct ConnectionPlannerRule {
   std::uint32_t denied_tries = 3;                    // 401 and 403 in a row: replication may lag
   Duration longest_retry_after = std::chrono::minutes{5};
   Duration canary_max_age = limits::kCanaryMaxAge;
-};
-
-enum class DialReason { Start, Lost, Retry, Suspect, ServerDrains };
-
-// How a dial ended without a connection.
-struct DialFailure {
-  int status = 0;  // of the answer to the upgrade; 0: none came
-  std::optional<Duration> retry_after = std::nullopt;
-  std::string sentence = {};
-};
-
-struct DialConnection {
-  std::uint32_t connection = 0;
-  std::uint64_t epoch = 0;     // rises with every dial of this process
-  std::uint32_t attempts = 0;  // failures since it last was stable
-  DialReason reason = DialReason::Start;
-};
-// A newer connection took its place: let its streams end.
-struct DrainReplaced {
-  std::uint32_t connection = 0;
-  std::uint64_t epoch = 0;
-};
-// Nothing more will be dialled.
-struct GiveUp {
-  enum class Why { Unknown, Deleted, Denied, WrongVersion };
-  Why why = Why::Unknown;
-  std::string sentence = {};
-};
-using ConnectionAction = std::variant<DialConnection, DrainReplaced, GiveUp>;
-using ConnectionActions = std::vector<ConnectionAction>;
-
-enum class ConnectionState { Idle, Waiting, Dialling, Ready, Suspect };
-
-struct ConnectionSnapshot {
-  ConnectionState state = ConnectionState::Idle;
-  std::uint64_t epoch = 0;             // of the connection that stands; 0: none does
-  std::optional<Duration> retry_in;    // with Waiting
-  std::optional<Duration> canary_age;  // with Ready and Suspect
-  std::uint64_t reconnects = 0;
-  std::string last_error;
+  // Dials that resume a cut session: many must fit in the hold time.
+  Duration resume_first = std::chrono::milliseconds{250};
+  Duration resume_longest = std::chrono::seconds{1};
 };
 
 class ConnectionPlanner {
@@ -78,11 +40,19 @@ class ConnectionPlanner {
   // Nothing is dialled any more; what stands stays.
   void stop();
 
-  ConnectionActions connected(std::uint32_t connection, std::uint64_t epoch, Instant now);
+  // `resumable`: its session can outlive its connection.
+  ConnectionActions connected(std::uint32_t connection,
+                              std::uint64_t epoch,
+                              Instant now,
+                              bool resumable = false);
+  // A session goes on with the epoch of the dial that resumed it.
+  void resumed(std::uint32_t connection, std::uint64_t epoch, Instant now);
   ConnectionActions dial_failed(std::uint32_t connection,
                                 std::uint64_t epoch,
                                 const DialFailure& failure,
                                 Instant now);
+  // Cut, but its session is kept. False: it is none of ours any more, nothing will resume it.
+  bool suspended(std::uint32_t connection, std::uint64_t epoch, Instant now);
   ConnectionActions closed(std::uint32_t connection, std::uint64_t epoch, Instant now);
   ConnectionActions became_suspect(std::uint32_t connection, std::uint64_t epoch, Instant now);
   void recovered(std::uint32_t connection, std::uint64_t epoch);
@@ -93,7 +63,7 @@ class ConnectionPlanner {
   ConnectionActions wake(Instant now);
   Instant next_deadline() const;
 
-  std::uint32_t standing() const;  // connections that stand
+  std::uint32_t standing() const;  // connections that stand, cut ones not counted
   // At least one stands and a canary came through it lately.
   bool serves(Instant now) const;
   std::vector<ConnectionSnapshot> snapshot(Instant now) const;
@@ -104,6 +74,9 @@ class ConnectionPlanner {
     Instant since;
     Instant canary;
     bool suspect = false;
+    bool resumable = false;
+    bool suspended = false;
+    std::uint32_t resume_failures = 0;
   };
   struct Place {
     enum class Dial { None, Waiting, Dialling };
@@ -112,6 +85,7 @@ class ConnectionPlanner {
     Instant due;
     std::uint64_t dial_epoch = 0;
     DialReason reason = DialReason::Start;
+    bool resumes = false;  // the dial under way goes on with the session that stands
     std::uint32_t failures = 0;
     std::uint64_t reconnects = 0;
     std::string last_error;
@@ -119,6 +93,7 @@ class ConnectionPlanner {
 
   Place* standing_place(std::uint32_t connection, std::uint64_t epoch);
   void forget_failures_if_stable(Place& place, Instant now) const;
+  void plan_resume(Place& place, Duration at_least, Instant now);
   void plan_dial(Place& place, DialReason reason, Duration at_least, Instant now);
   std::optional<GiveUp> reason_to_give_up(const DialFailure& failure);
 
@@ -129,9 +104,5 @@ class ConnectionPlanner {
   std::uint32_t denied_in_a_row_ = 0;
   bool stopped_ = true;
 };
-
-std::string_view to_text(DialReason reason);
-std::string_view to_text(ConnectionState state);
-std::string_view to_text(GiveUp::Why why);
 
 }  // namespace scpool::worker

@@ -255,6 +255,7 @@ void ConfigReader::read_program() {
   config_.pid_file = settings_.text("pidfile");
   config_.ready_file = settings_.text("readyfile");
   config_.supervisor_socket = settings_.text("supervisor-socket");
+  config_.carrier = settings_.text("carrier") == "on";
   config_.orphan_grace = settings_.duration("orphan-grace");
 }
 

@@ -96,6 +96,7 @@ struct WorkerConfig {
   std::vector<std::pair<std::string, std::string>> metadata;
   std::uint32_t tunnel_connections = 0;
   std::uint32_t max_concurrent_streams = 0;
+  bool carrier = true;  // hidden flag --carrier: off only to measure what it costs
   DomainList deny_domains;
   DomainList direct_domains;
   DomainList tunnel_domains;

@@ -125,6 +125,8 @@ std::vector<SettingSpec> program_specs() {
       // Given by sc-pool to its workers; without a help text they are not shown.
       text("supervisor-socket", '\0', ""),
       duration("orphan-grace", "10m", ""),
+      // For measurements only: without it a cut connection loses its streams.
+      with_default(choice(spec("carrier", '\0', SettingType::Choice, ""), {"on", "off"}), "on"),
   };
 }
 

@@ -31,13 +31,13 @@ ConnectionSet::ConnectionSet(EventLoop& loop,
                              const TlsContext& tls,
                              Log& log,
                              const ConnectionPlannerRule& rule,
-                             std::uint32_t max_streams,
+                             const TunnelUse& use,
                              ConnectionSetEvents events)
     : loop_(loop),
       tls_(tls),
       log_(log),
       count_(rule.connections),
-      max_streams_(max_streams),
+      use_(use),
       events_(std::move(events)),
       instance_(random_uuid()),
       planner_(rule, Random(random_seed())),
@@ -89,7 +89,12 @@ void ConnectionSet::close_all() {
 void ConnectionSet::perform(const ConnectionActions& actions) {
   for (const ConnectionAction& action : actions) {
     if (const auto* next = std::get_if<DialConnection>(&action)) {
-      dial(*next);
+      next->resumes ? resume(*next, *next->resumes) : dial(*next);
+    } else if (const auto* end = std::get_if<EndSession>(&action)) {
+      ++resumes_["refused"];
+      if (TunnelConnection* connection = find(end->connection, end->epoch)) {
+        connection->give_up("the server does not know the session any more");
+      }
     } else if (const auto* replaced = std::get_if<DrainReplaced>(&action)) {
       drain_replaced(*replaced);
     }
@@ -115,24 +120,36 @@ void ConnectionSet::dial(const DialConnection& action) {
   connections_.push_back(
       std::make_unique<TunnelConnection>(loop_,
                                          tls_,
-                                         TunnelConnectionSettings{.host = target_.host,
-                                                                  .port = target_.port,
-                                                                  .tunnel = target_.tunnel,
-                                                                  .secret = target_.secret,
-                                                                  .instance = instance_,
-                                                                  .connection = action.connection,
-                                                                  .epoch = action.epoch,
-                                                                  .attempts = action.attempts,
-                                                                  .max_streams = max_streams_},
+                                         TunnelDialSettings{.host = target_.host,
+                                                            .port = target_.port,
+                                                            .tunnel = target_.tunnel,
+                                                            .secret = target_.secret,
+                                                            .instance = instance_,
+                                                            .connection = action.connection,
+                                                            .epoch = action.epoch,
+                                                            .attempts = action.attempts,
+                                                            .carrier = use_.carrier},
+                                         use_.max_streams,
                                          self));
 }
 
+void ConnectionSet::resume(const DialConnection& action, std::uint64_t session) {
+  ++dials_;
+  if (TunnelConnection* connection = find(action.connection, session)) {
+    connection->resume(action.epoch, action.attempts);
+  }
+}
+
+TunnelConnection* ConnectionSet::find(std::uint32_t connection, std::uint64_t epoch) {
+  const auto found = std::find_if(connections_.begin(), connections_.end(), [&](const auto& each) {
+    return each->index() == connection && each->epoch() == epoch && each->link() != nullptr;
+  });
+  return found == connections_.end() ? nullptr : found->get();
+}
+
 void ConnectionSet::drain_replaced(const DrainReplaced& action) {
-  for (const std::unique_ptr<TunnelConnection>& connection : connections_) {
-    if (connection->index() == action.connection && connection->epoch() == action.epoch &&
-        connection->link() != nullptr) {
-      connection->link()->drain("replaced", kReplacedGrace);
-    }
+  if (TunnelConnection* connection = find(action.connection, action.epoch)) {
+    connection->link()->drain("replaced", kReplacedGrace);
   }
 }
 
@@ -162,8 +179,8 @@ void ConnectionSet::finish_if_empty() {
 }
 
 void ConnectionSet::on_connected(TunnelConnection& connection) {
-  const ConnectionActions actions =
-      planner_.connected(connection.index(), connection.epoch(), loop_.now());
+  const ConnectionActions actions = planner_.connected(
+      connection.index(), connection.epoch(), loop_.now(), connection.resumable());
   if (connection.peer()) {
     server_ = connection.peer()->text();
   }
@@ -182,14 +199,18 @@ void ConnectionSet::on_dial_failed(TunnelConnection& connection, const DialFailu
   ++dial_errors_;
   const Instant now = loop_.now();
   const std::uint32_t index = connection.index();
-  const ConnectionActions actions = planner_.dial_failed(index, connection.epoch(), failure, now);
+  const ConnectionActions actions =
+      planner_.dial_failed(index, connection.dial_epoch(), failure, now);
   const Duration retry = planner_.snapshot(now)[index].retry_in.value_or(Duration::zero());
-  log_.error("tunnel",
-             "connect failed",
-             {{"conn", std::to_string(index)},
-              {"error", failure.sentence},
-              {"backoff", rough_duration(retry)}});
-  remove(connection);
+  const std::initializer_list<LogField> fields = {{"conn", std::to_string(index)},
+                                                  {"error", failure.sentence},
+                                                  {"backoff", rough_duration(retry)}};
+  if (connection.link() == nullptr) {
+    log_.error("tunnel", "connect failed", fields);
+    remove(connection);
+  } else {  // its session waits for the next dial
+    log_.info("tunnel", "connect failed, the session is kept", fields);
+  }
   events_.dial_failed(failure.sentence);
   perform(actions);
 }
@@ -232,8 +253,41 @@ void ConnectionSet::on_suspect(TunnelConnection& connection, bool suspect) {
   }
 }
 
+void ConnectionSet::on_suspended(TunnelConnection& connection, const Error& why) {
+  const TunnelLinkFigures figures = connection.link()->figures();
+  const bool known = planner_.suspended(connection.index(), connection.epoch(), loop_.now());
+  log_.info("tunnel",
+            known ? "connection lost, resuming" : "connection lost",
+            {{"conn", std::to_string(connection.index())},
+             {"reason", why.sentence()},
+             {"streams", std::to_string(figures.active_streams)},
+             {"active", std::to_string(planner_.standing()) + "/" + std::to_string(count_)}});
+  if (!known) {
+    connection.give_up(why.sentence());
+    return;
+  }
+  wake_.arm(planner_.next_deadline());
+  events_.changed();
+}
+
+void ConnectionSet::on_resumed(TunnelConnection& connection,
+                               Duration outage,
+                               std::uint64_t replayed) {
+  ++resumes_["resumed"];
+  planner_.resumed(connection.index(), connection.epoch(), loop_.now());
+  log_.info("tunnel",
+            "connection resumed",
+            {{"conn", std::to_string(connection.index())},
+             {"after", rough_duration(outage)},
+             {"replayed", std::to_string(replayed)},
+             {"active", std::to_string(planner_.standing()) + "/" + std::to_string(count_)}});
+  wake_.arm(planner_.next_deadline());
+  events_.connected(connection.peer().value_or(Endpoint{}));
+}
+
 void ConnectionSet::on_closed(TunnelConnection& connection, const Error& error) {
   ++closed_;
+  resumes_["ended"] += connection.link()->figures().suspended ? 1U : 0U;
   events_.link_gone(*connection.link());
   const ConnectionActions actions =
       planner_.closed(connection.index(), connection.epoch(), loop_.now());
@@ -257,6 +311,7 @@ std::vector<ConnectionFigures> ConnectionSet::figures() const {
       entry.sent_bytes += now.sent_bytes;
       entry.received_bytes += now.received_bytes;
       entry.active_streams += now.active_streams;
+      entry.replay_bytes += now.replay_bytes;
       entry.round_trip = now.round_trip;
     }
   }

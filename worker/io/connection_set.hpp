@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/io/log.hpp"
 #include "common/io/timer.hpp"
+#include "worker/core/connection_planner.hpp"
 #include "worker/io/tunnel_connection.hpp"
 
 namespace scpool::worker {
@@ -34,12 +36,18 @@ struct TunnelTarget {
   Bytes secret;
 };
 
+struct TunnelUse {
+  std::uint32_t max_streams = 0;
+  bool carrier = true;  // sessions that outlive a cut
+};
+
 struct ConnectionFigures {  // of one index, over all its connections
   std::uint64_t sent_bytes = 0;
   std::uint64_t received_bytes = 0;
   Duration connect_duration = Duration::zero();  // of the last one
   Duration round_trip = Duration::zero();
   std::size_t active_streams = 0;
+  std::size_t replay_bytes = 0;  // kept until the server acknowledges them
 };
 
 class ConnectionSet final : private TunnelConnectionListener {
@@ -49,7 +57,7 @@ class ConnectionSet final : private TunnelConnectionListener {
                 const TlsContext& tls,
                 Log& log,
                 const ConnectionPlannerRule& rule,
-                std::uint32_t max_streams,
+                const TunnelUse& use,
                 ConnectionSetEvents events);
   ConnectionSet(const ConnectionSet&) = delete;
   ConnectionSet& operator=(const ConnectionSet&) = delete;
@@ -67,12 +75,16 @@ class ConnectionSet final : private TunnelConnectionListener {
   std::uint64_t dials() const { return dials_; }
   std::uint64_t dial_errors() const { return dial_errors_; }
   std::uint64_t closed() const { return closed_; }
+  // Cut sessions, by how they went on: "resumed", "refused", "ended".
+  const std::map<std::string, std::uint64_t>& resumes() const { return resumes_; }
   // Of the first connection that stands, else of the last one that stood; empty: never.
   const std::string& server() const { return server_; }
 
  private:
   void perform(const ConnectionActions& actions);
   void dial(const DialConnection& action);
+  void resume(const DialConnection& action, std::uint64_t session);
+  TunnelConnection* find(std::uint32_t connection, std::uint64_t epoch);
   void drain_replaced(const DrainReplaced& action);
   void remove(TunnelConnection& connection);
   void count_bytes(const TunnelConnection& connection);
@@ -83,13 +95,15 @@ class ConnectionSet final : private TunnelConnectionListener {
   void on_request(TunnelConnection& connection, StreamId stream, Fields head) override;
   void on_control(TunnelConnection& connection, const ControlMessage& message) override;
   void on_suspect(TunnelConnection& connection, bool suspect) override;
+  void on_suspended(TunnelConnection& connection, const Error& why) override;
+  void on_resumed(TunnelConnection& connection, Duration outage, std::uint64_t replayed) override;
   void on_closed(TunnelConnection& connection, const Error& error) override;
 
   EventLoop& loop_;
   const TlsContext& tls_;
   Log& log_;
   std::uint32_t count_;
-  std::uint32_t max_streams_;
+  TunnelUse use_;
   ConnectionSetEvents events_;
   std::string instance_;
   TunnelTarget target_;
@@ -102,6 +116,7 @@ class ConnectionSet final : private TunnelConnectionListener {
   std::uint64_t dials_ = 0;
   std::uint64_t dial_errors_ = 0;
   std::uint64_t closed_ = 0;
+  std::map<std::string, std::uint64_t> resumes_;
   bool draining_ = false;
 };
 

@@ -4,154 +4,123 @@
 #include <utility>
 
 #include "common/base/text.hpp"
-#include "common/tls/proof.hpp"
-#include "common/tunnel/handshake.hpp"
-#include "common/tunnel/tunnel_resource.hpp"
 
 namespace scpool::worker {
 
 namespace {
 
-// What of a refusal's body is kept.
-constexpr std::size_t kMaxRefusal = 4096;
+using namespace std::chrono_literals;
 
-std::optional<Duration> retry_after_of(const Fields& fields) {
-  const auto value = fields.find("retry-after");
-  const auto seconds = value ? parse_number(trim(*value)) : std::nullopt;
-  if (!seconds) {
-    return std::nullopt;
-  }
-  return std::chrono::seconds{std::min<std::uint64_t>(*seconds, 86400)};
+// While a cut session waits, an attempt that hears nothing soon makes room for the next: a SYN that
+// was lost with the link is only sent again after 1, 3, 7 s. Slow paths get more with each attempt.
+Duration resume_connect_timeout(std::uint32_t attempts) {
+  return std::min<Duration>(2s + attempts * 250ms, limits::kTlsHandshakeTimeout);
 }
 
 }  // namespace
 
 TunnelConnection::TunnelConnection(EventLoop& loop,
                                    const TlsContext& tls,
-                                   TunnelConnectionSettings settings,
+                                   TunnelDialSettings settings,
+                                   std::uint32_t max_streams,
                                    TunnelConnectionListener& listener)
     : loop_(loop),
       tls_(tls),
       settings_(std::move(settings)),
+      max_streams_(max_streams),
       listener_(listener),
       started_(loop.now()),
-      budget_(loop),
-      answer_(HeadParser::Kind::Response, HeadLimits{.max_head = limits::kMaxUpgradeHead}) {
-  budget_.start(limits::kTlsHandshakeTimeout, [this] {
-    fail({.sentence = "no TLS connection within " + duration_text(limits::kTlsHandshakeTimeout)});
-  });
-  // Server nodes behind one name get the connections evenly; a node that fails twice is left.
-  const std::size_t rotation = settings_.connection + settings_.attempts / 2;
-  dialer_ = std::make_unique<AddressDialer>(
-      loop,
-      settings_.host,
-      settings_.port,
-      rotation,
-      [this](Result<std::unique_ptr<Stream>> stream) { dialled(std::move(stream)); });
+      budget_(loop) {
+  dial();
 }
 
 TunnelConnection::~TunnelConnection() = default;
 
-void TunnelConnection::dialled(Result<std::unique_ptr<Stream>> stream) {
-  loop_.retire(std::move(dialer_));
-  if (!stream.ok()) {
-    fail({.sentence = stream.error().sentence()});
-    return;
+void TunnelConnection::dial() {
+  TunnelDialListener& self = *this;
+  if (dial_ != nullptr) {
+    loop_.retire(std::move(dial_));
   }
-  stream_ = std::move(stream).value();
-  peer_ = stream_->peer();
-  stream_->set_listener(this);
-  stream_->start_tls(TlsSession::connect(tls_, settings_.host));
+  dial_ = std::make_unique<TunnelDial>(loop_, tls_, settings_, self);
 }
 
-void TunnelConnection::on_open() {
+void TunnelConnection::resume(std::uint64_t epoch, std::uint32_t attempts) {
+  settings_.epoch = epoch;
+  settings_.attempts = attempts;
+  // The node that holds the session; now and then by name, in case it has moved.
+  constexpr std::uint32_t kByName = 4;
+  const std::string known = node_.empty() && peer_ ? peer_->address : node_;
+  settings_.address = attempts % kByName == 0 ? std::string() : known;
+  settings_.connect_timeout = resume_connect_timeout(attempts);
+  settings_.timeout = settings_.connect_timeout + 5s;
+  dial();
+}
+
+const ResumableSession* TunnelConnection::session_to_resume(std::uint64_t& received) {
+  if (link_ == nullptr || session_.id.empty()) {
+    return nullptr;
+  }
+  if (!suspended_since_ && link_->suspend()) {
+    on_link_suspended(Error(ErrorKind::Closed, "another connection takes its place"));
+  }
+  received = link_->received();
+  return &session_;
+}
+
+void TunnelConnection::on_dialled(DialledTunnel dialled) {
+  drop_dial();
+  if (dialled.peer) {
+    peer_ = dialled.peer;
+  }
+  if (link_ == nullptr) {
+    open_link(std::move(dialled));
+    return;
+  }
+  const std::optional<std::uint64_t> from = dialled.answer.resumed_received;
+  if (!from || !link_->can_resume(*from)) {
+    constexpr int kConflict = 409;
+    listener_.on_dial_failed(
+        *this, {.status = kConflict, .sentence = "the server did not go on with the session"});
+    return;
+  }
+  const Duration outage = loop_.now() - suspended_since_.value_or(loop_.now());
+  suspended_since_.reset();
+  session_.epoch = settings_.epoch;
+  const std::uint64_t replayed =
+      link_->resume(std::move(dialled.stream), dialled.already_read, *from);
+  listener_.on_resumed(*this, outage, replayed);
+}
+
+void TunnelConnection::open_link(DialledTunnel dialled) {
   budget_.start(limits::kTunnelHandshakeTimeout - (loop_.now() - started_), [this] {
     fail({.sentence = "no tunnel within " + duration_text(limits::kTunnelHandshakeTimeout)});
   });
-  send_upgrade();
-}
-
-void TunnelConnection::send_upgrade() {
-  const Bytes binding = stream_->tls()->channel_binding();
-  UpgradeRequest request;
-  request.tunnel = settings_.tunnel;
-  request.hello.instance = settings_.instance;
-  request.hello.connection = settings_.connection;
-  request.hello.epoch = settings_.epoch;
-  request.hello.attempts = settings_.attempts;
-  request.hello.features = {"drain", "canary", "sync"};
-  request.proof = tunnel_proof(settings_.secret,
-                               binding,
-                               {.tunnel_id = settings_.tunnel.value,
-                                .instance = settings_.instance,
-                                .connection = settings_.connection,
-                                .epoch = settings_.epoch});
-  std::string text;
-  write_head(upgrade_request_head(request, settings_.host), text);
-  stream_->write(text);
-}
-
-void TunnelConnection::on_bytes(ByteView bytes) {
-  if (answer_.state() == HeadParser::State::NeedMore) {
-    bytes = bytes.subspan(answer_.receive(bytes));
-    if (answer_.state() == HeadParser::State::Refused) {
-      fail({.sentence = "the answer to the upgrade is malformed: " + answer_.problem().sentence});
-      return;
-    }
-    if (answer_.state() == HeadParser::State::NeedMore) {
-      return;
-    }
-  }
-  if (answer_.response().status == 101) {
-    take_answer(bytes);
-  } else {
-    take_refusal(bytes);
-  }
-}
-
-void TunnelConnection::take_answer(ByteView rest) {
-  const Result<TunnelSessionAnswer> answer = parse_upgrade_answer(answer_.response());
-  if (!answer.ok()) {
-    fail({.sentence = answer.error().sentence()});
-    return;
-  }
+  const TunnelSessionAnswer& answer = dialled.answer;
   TunnelLinkSettings link;
   link.side = TunnelLinkSettings::Side::Worker;
-  link.h2.max_concurrent_streams = std::min(settings_.max_streams, answer.value().max_streams);
+  link.h2.max_concurrent_streams = std::min(max_streams_, answer.max_streams);
   link.h2.enable_connect_protocol = true;
-  link.liveness.ping_idle = answer.value().ping;
+  link.liveness.ping_idle = answer.ping;
+  session_.epoch = settings_.epoch;
+  if (settings_.carrier && answer.carrier) {
+    session_.id = answer.session;
+    session_.key = answer.key;
+    link.carrier.on = true;
+    link.carrier.hold = std::min(answer.hold, limits::kMaxCarrierHold);
+    node_ = answer.node;
+  }
   TunnelLinkListener& self = *this;
-  link_ = std::make_unique<TunnelLink>(loop_, std::move(stream_), rest, link, self);
+  link_ = std::make_unique<TunnelLink>(
+      loop_, std::move(dialled.stream), dialled.already_read, link, self);
 }
 
-// A refusal's short body says why in words; it is awaited until it is whole or the server closes.
-void TunnelConnection::take_refusal(ByteView bytes) {
-  refusal_.append(as_text(bytes).substr(0, kMaxRefusal - refusal_.size()));
-  const ResponseHead& head = answer_.response();
-  const auto length_text = head.fields.find("content-length");
-  const auto length = length_text ? parse_number(*length_text) : std::nullopt;
-  if (refusal_.size() >= kMaxRefusal || (length && refusal_.size() >= *length)) {
-    on_end();
+void TunnelConnection::on_dial_failed(const DialFailure& failure) {
+  drop_dial();
+  if (link_ == nullptr) {
+    fail(failure);
+  } else {
+    listener_.on_dial_failed(*this, failure);
   }
-}
-
-void TunnelConnection::on_end() {
-  if (answer_.state() != HeadParser::State::Done) {
-    fail({.sentence = "the server closed the connection before it answered the upgrade"});
-    return;
-  }
-  const ResponseHead& head = answer_.response();
-  fail({.status = head.status,
-        .retry_after = retry_after_of(head.fields),
-        .sentence = error_sentence(head.status, refusal_)});
-}
-
-void TunnelConnection::on_failed(const Error& error) {
-  if (answer_.state() == HeadParser::State::Done) {
-    on_end();
-    return;
-  }
-  fail({.sentence = error.sentence()});
 }
 
 void TunnelConnection::fail(const DialFailure& failure) {
@@ -165,11 +134,22 @@ void TunnelConnection::fail(const DialFailure& failure) {
 void TunnelConnection::close() {
   ended_ = true;
   budget_.cancel();
-  dialer_.reset();
-  stream_.reset();
+  drop_dial();
   if (link_ != nullptr) {
     link_->close(H2Code::NoError);
     loop_.retire(std::move(link_));
+  }
+}
+
+void TunnelConnection::drop_dial() {
+  if (dial_ != nullptr) {
+    loop_.retire(std::move(dial_));
+  }
+}
+
+void TunnelConnection::give_up(const std::string& why) {
+  if (link_ != nullptr) {
+    link_->give_up(Error(ErrorKind::Closed, why));
   }
 }
 
@@ -192,12 +172,18 @@ void TunnelConnection::on_suspect(bool suspect) {
   listener_.on_suspect(*this, suspect);
 }
 
+void TunnelConnection::on_link_suspended(const Error& why) {
+  suspended_since_ = loop_.now();
+  listener_.on_suspended(*this, why);
+}
+
 void TunnelConnection::on_link_closed(const Error& error) {
   if (ended_) {
     return;
   }
   ended_ = true;
   budget_.cancel();
+  drop_dial();
   if (connected_) {
     listener_.on_closed(*this, error);
   } else {

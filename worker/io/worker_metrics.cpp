@@ -106,6 +106,14 @@ void write_connections(MetricsText& out,
     out.sample({{"address", facts.tunnel_host}, {"conn", std::to_string(index)}},
                seconds(list[index].connect_duration));
   }
+  per_connection("resume_held_bytes",
+                 MetricType::Gauge,
+                 "Bytes kept until the server acknowledges them.",
+                 [](const ConnectionFigures& each) { return std::uint64_t{each.replay_bytes}; });
+  out.family("resume_total", MetricType::Counter, "Cut connections, by how they went on.");
+  for (const auto& [result, count] : connections.resumes()) {
+    out.sample({{"result", result}}, count);
+  }
   const auto of_host = [&](std::string_view name, std::string_view help, std::uint64_t value) {
     out.family(name, MetricType::Counter, help);
     out.sample({{"host", facts.tunnel_host}}, value);

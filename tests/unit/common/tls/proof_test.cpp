@@ -48,3 +48,16 @@ TEST_CASE("a proof changes with everything it speaks of") {
   // Length prefixes keep the border between two fields.
   CHECK(proof != tunnel_proof(secret, exporter, {"tunneli", "nstance", 1, 7}));
 }
+
+TEST_CASE("the proof of a resumption changes with everything it speaks of") {
+  const Bytes key(32, 1);
+  const Bytes exporter(32, 2);
+  const Bytes proof = resume_proof(key, exporter, "session", 3, 4);
+  CHECK(proof.size() == 32);
+  CHECK(proof == resume_proof(key, exporter, "session", 3, 4));
+  CHECK(proof != resume_proof(Bytes(32, 9), exporter, "session", 3, 4));
+  CHECK(proof != resume_proof(key, Bytes(32, 9), "session", 3, 4));
+  CHECK(proof != resume_proof(key, exporter, "sessiom", 3, 4));
+  CHECK(proof != resume_proof(key, exporter, "session", 4, 4));
+  CHECK(proof != resume_proof(key, exporter, "session", 3, 5));
+}

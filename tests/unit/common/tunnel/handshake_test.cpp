@@ -238,3 +238,36 @@ TEST_CASE("the answer's members have defaults and bounds") {
     CHECK_FALSE(answer_with(session).ok());
   }
 }
+
+TEST_CASE("a session to resume is asked for and answered") {
+  UpgradeRequest request = sample();
+  request.resume = ResumeRequest{"0123456789abcdef", 123'456'789'012, Bytes(32, 0xcd)};
+  const auto parsed = parse_upgrade_request(upgrade_request_head(request, "tunnels.example"));
+  REQUIRE(std::holds_alternative<UpgradeRequest>(parsed));
+  const auto& resume = std::get<UpgradeRequest>(parsed).resume;
+  REQUIRE(resume.has_value());
+  CHECK(resume->session == "0123456789abcdef");
+  CHECK(resume->received == 123'456'789'012);
+  CHECK(resume->proof == Bytes(32, 0xcd));
+
+  TunnelSessionAnswer answer;
+  answer.session = "0123456789abcdef";
+  answer.carrier = true;
+  answer.hold = 30s;
+  answer.resumed_received = 42;
+  const auto again = parse_upgrade_answer(upgrade_answer_head(answer));
+  REQUIRE(again.ok());
+  CHECK(again.value().resumed_received == 42);
+  CHECK(again.value().hold == 30s);
+}
+
+TEST_CASE("a Tunnel-Resume that lacks something is refused") {
+  const std::string proof = to_base64url(Bytes(32, 1));
+  CHECK(refused_with("Tunnel-Resume", "sid=\"a\", recv=1, proof=\"" + proof + "\"").sentence ==
+        "accepted");
+  CHECK(refused_with("Tunnel-Resume", "recv=1, proof=\"" + proof + "\"").status == 400);
+  CHECK(refused_with("Tunnel-Resume", "sid=\"a\", proof=\"" + proof + "\"").status == 400);
+  CHECK(refused_with("Tunnel-Resume", "sid=\"a\", recv=-1, proof=\"" + proof + "\"").status == 400);
+  CHECK(refused_with("Tunnel-Resume", "sid=\"a\", recv=1, proof=\"AAAA\"").status == 400);
+  CHECK(refused_with("Tunnel-Resume", "").status == 400);
+}
