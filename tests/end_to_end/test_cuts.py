@@ -184,7 +184,8 @@ def test_a_connection_that_swallows_everything(tunnel):
 @pytest.mark.parametrize("tunnel", ["3s"], indirect=True)
 def test_longer_than_the_hold(tunnel):
     """Streams end in an honest error, and the tunnel comes back by itself."""
-    crowd = tunnel.load("--download", 2, "--websocket", 2, "--size", 4_000_000, "--rate", 200_000, "--once")
+    crowd = tunnel.load("--download", 2, "--websocket", 2, "--size", 64 << 20, "--rate", 4 << 20,
+                        "--once")
     wait_for(lambda: list(tunnel.metric("streams_active").values())[0] >= 4, "four streams")
     before = tunnel.pool.workers()[0]["pid"]
     tunnel.relay.take_down()
