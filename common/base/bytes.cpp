@@ -90,14 +90,14 @@ Bytes ByteQueue::take_front() {
   SCPOOL_CHECK(!chunks_.empty());
   Bytes chunk;
   if (front_offset_ == 0) {
-    chunk = std::move(chunks_.front());
+    chunk = std::move(chunks_[first_]);
   } else {
     const ByteView rest = front();
     chunk.assign(rest.begin(), rest.end());
   }
   size_ -= chunk.size();
   front_offset_ = 0;
-  chunks_.pop_front();
+  drop_front_chunk();
   return chunk;
 }
 

@@ -63,3 +63,14 @@ TEST_CASE("gather shows the front in its pieces without taking it") {
   CHECK(queue.gather(std::span(parts).first(1)) == 1);
   CHECK(queue.size() == 5);
 }
+
+TEST_CASE("the front is taken as a chunk of its own, whole or what is left of it") {
+  ByteQueue queue;
+  queue.append(Bytes{1, 2, 3});
+  queue.append(Bytes{4, 5});
+  queue.drop(1);
+  CHECK(queue.take_front() == Bytes{2, 3});
+  CHECK(queue.size() == 2);
+  CHECK(queue.take_front() == Bytes{4, 5});
+  CHECK(queue.empty());
+}
