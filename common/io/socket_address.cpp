@@ -24,6 +24,16 @@ void set_option(int descriptor, int level, int name, int value) {
   static_cast<void>(setsockopt(descriptor, level, name, &value, sizeof value));
 }
 
+void set_keepalive(int descriptor,
+                   std::chrono::seconds idle,
+                   std::chrono::seconds interval,
+                   int probes) {
+  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(idle.count()));
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(interval.count()));
+  set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, probes);
+}
+
 static_assert(SocketAddress::kCapacity == sizeof(sockaddr_storage));
 
 }  // namespace
@@ -89,14 +99,21 @@ void tune_tcp(int descriptor) {
   set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(
       descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(limits::kMaxUnsentInKernel));
-  set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(
-      descriptor, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(limits::kTcpKeepaliveIdle.count()));
+  set_keepalive(descriptor,
+                limits::kTcpKeepaliveIdle,
+                limits::kTcpKeepaliveInterval,
+                limits::kTcpKeepaliveProbes);
+}
+
+void tune_tunnel(int descriptor) {
+  set_keepalive(descriptor,
+                limits::kTunnelKeepaliveIdle,
+                limits::kTunnelKeepaliveInterval,
+                limits::kTunnelKeepaliveProbes);
   set_option(descriptor,
              IPPROTO_TCP,
-             TCP_KEEPINTVL,
-             static_cast<int>(limits::kTcpKeepaliveInterval.count()));
-  set_option(descriptor, IPPROTO_TCP, TCP_KEEPCNT, limits::kTcpKeepaliveProbes);
+             TCP_USER_TIMEOUT,
+             static_cast<int>(limits::kTunnelUserTimeout.count()));
 }
 
 }  // namespace scpool

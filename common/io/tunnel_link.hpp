@@ -121,7 +121,8 @@ class TunnelLink {
 
   void send_control(const ControlMessage& message);
   // No new streams; ends the connection cleanly once the last one is done. The worker sends the two
-  // GOAWAYs, the server asks it to with a Drain message.
+  // GOAWAYs, the server asks it to with a Drain message; a worker's listener that hears one drains
+  // when it is ready to.
   void drain(const std::string& reason, Duration deadline);
   // At once, with close_notify where possible; streams are told. No on_link_closed follows.
   void close(H2Code code);

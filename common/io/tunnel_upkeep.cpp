@@ -64,7 +64,10 @@ void TunnelLink::Pump::take_control(const ControlMessage& message) {
     return;
   }
   if (const auto* drain = std::get_if<control::Drain>(&message)) {
-    start_draining(loop_.now() + drain->deadline);
+    // A worker goes on until its listener drains: first another connection must stand.
+    if (is_server()) {
+      start_draining(loop_.now() + drain->deadline);
+    }
   } else if (std::holds_alternative<control::Drained>(message)) {
     drain_.peer_drained = true;
   }

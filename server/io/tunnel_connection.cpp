@@ -54,14 +54,24 @@ void TunnelConnection::end(const std::string& reason, Duration grace) {
     return;
   }
   link_.send_control(control::Delete{reason});
-  drain(reason, grace);
+  retire(reason, grace);
 }
 
-void TunnelConnection::drain(const std::string& reason, Duration grace) {
+void TunnelConnection::ask_to_leave(const std::string& reason, Duration delay, Duration grace) {
   if (suspended_since_ && link_.figures().active_streams == 0) {
     give_up(reason);
     return;
   }
+  end_timer_.start(delay, [this, reason, left = grace - delay] {
+    link_.send_control(control::Drain{reason, left});
+    end_timer_.start(left, [this, reason] {
+      retire(reason, Duration::zero());
+      listener_.on_connection_draining(*this);
+    });
+  });
+}
+
+void TunnelConnection::retire(const std::string& reason, Duration grace) {
   draining_ = true;
   link_.drain(reason, grace);
   close_after(grace);

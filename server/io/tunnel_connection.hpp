@@ -69,8 +69,12 @@ class TunnelConnection final : private TunnelLinkListener {
 
   // Tells the worker that its tunnel is over, gives streams `grace`, then closes.
   void end(const std::string& reason, Duration grace);
-  // Only this connection, or this server, goes: the worker dials again.
-  void drain(const std::string& reason, Duration grace);
+  // A newer one stands in its place: no new streams here, the old ones have `grace`.
+  void retire(const std::string& reason, Duration grace);
+  // Only this connection, or this server, goes. After `delay` the worker is asked to leave, which
+  // it does once another connection of it stands; until then streams are still placed here. What is
+  // not over after `grace` is cut.
+  void ask_to_leave(const std::string& reason, Duration delay, Duration grace);
 
  private:
   void on_link_ready() override;

@@ -164,6 +164,7 @@ void TunnelEndpoint::accept_resumed(const HttpRequest& request,
   answer.resumed_received = connection->link().received();
   if (auto upgraded = reply.upgrade(upgrade_answer_head(answer))) {
     parts_.metrics.handshake_ended(101);
+    upgraded->stream->tune_as_tunnel();
     connection->resume(
         std::move(*upgraded), identity_of(request, upgrade), upgrade.resume->received);
   }
@@ -185,6 +186,7 @@ void TunnelEndpoint::accept(const HttpRequest& request,
     return;
   }
   parts_.metrics.handshake_ended(101);
+  upgraded->stream->tune_as_tunnel();
   ConnectionIdentity identity = identity_of(request, upgrade);
   TunnelLinkSettings settings;
   settings.side = TunnelLinkSettings::Side::Server;

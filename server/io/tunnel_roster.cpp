@@ -5,6 +5,7 @@
 
 #include "common/base/check.hpp"
 #include "common/base/text.hpp"
+#include "server/core/drain_spread.hpp"
 #include "server/core/suspension_policy.hpp"
 
 namespace scpool::server {
@@ -15,6 +16,8 @@ using namespace std::chrono_literals;
 
 // What the streams of a tunnel that was ended still get: their last bytes, not more.
 constexpr Duration kEndGrace = 2s;
+// What the streams of a connection get whose worker has made another in its place.
+constexpr Duration kReplacedGrace = 30s;
 // Many jobs that start together make one report.
 constexpr Duration kReportDelay = 100ms;
 
@@ -56,8 +59,12 @@ void TunnelRoster::add(ConnectionIdentity identity,
                        const TunnelLinkSettings& settings) {
   for (TunnelConnection* old : pointers(&identity.tunnel)) {
     if (same_place(old->identity(), identity)) {
-      old->link().close(H2Code::NoError);
-      on_connection_over(*old, Error(ErrorKind::Closed, "replaced by a newer connection"));
+      if (old->suspended_since()) {
+        old->give_up("replaced by a newer connection");
+      } else {
+        old->retire("replaced by a newer connection", kReplacedGrace);
+        lost(*old);
+      }
     }
   }
   const std::string tunnel = identity.tunnel.value;
@@ -127,8 +134,10 @@ std::vector<TunnelConnection*> TunnelRoster::pointers(const TunnelId* only) cons
 }
 
 void TunnelRoster::drain_all(const std::string& reason, Duration grace) {
-  for (TunnelConnection* connection : pointers(nullptr)) {
-    connection->drain(reason, grace);
+  const std::vector<TunnelConnection*> connections = pointers(nullptr);
+  const std::vector<Duration> delays = spread_drains(connections.size(), grace, random_);
+  for (std::size_t i = 0; i < connections.size(); ++i) {
+    connections[i]->ask_to_leave(reason, delays[i], grace);
   }
 }
 

@@ -53,6 +53,7 @@ class TunnelRoster final : public TunnelConnectionListener {
   void end_tunnel(const TunnelId& tunnel, const std::string& reason);
   // Tells the tunnel's worker, soon, how many jobs it has.
   void report_jobs(const TunnelId& tunnel);
+  // Asks all workers to leave, spread a little; they come back to whoever answers then.
   void drain_all(const std::string& reason, Duration grace);
 
   std::size_t size() const;

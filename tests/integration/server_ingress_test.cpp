@@ -345,6 +345,21 @@ TEST_CASE("a large upload is bounded on its way") {
   CHECK(got == kSize);
 }
 
+TEST_CASE("a connection whose place a newer one takes finishes what it has and gets nothing new") {
+  Ingress i;
+  ScriptedWorker::Exchange* running = nullptr;
+  i.worker->at_head = [&running](auto& exchange) { running = &exchange; };
+  const auto browser = i.r.browser();
+  browser->stream->write(get());
+  REQUIRE(run_until(i.loop, [&] { return running != nullptr; }));
+  const auto newer = i.r.worker(i.tunnel, 0, 2);
+  newer->at_head = [](auto& exchange) { exchange.answer({}, "by the newer one"); };
+  CHECK(contains(i.ask_once(get("Connection: close\r\n")), "by the newer one"));
+  running->answer({}, "late but whole");
+  REQUIRE(run_until(i.loop, [&] { return contains(browser->received, "late but whole"); }));
+  REQUIRE(run_until(i.loop, [&] { return i.worker->failure.has_value(); }));
+}
+
 TEST_CASE("stopping lets running requests finish and refuses new ones") {
   Ingress i;
   ScriptedWorker::Exchange* running = nullptr;

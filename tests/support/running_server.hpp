@@ -96,9 +96,12 @@ struct RunningServer {
   }
 
   // A tunnel with one connection that is ready.
-  std::unique_ptr<ScriptedWorker> worker(const nlohmann::json& tunnel, std::uint32_t index = 0) {
+  std::unique_ptr<ScriptedWorker> worker(const nlohmann::json& tunnel,
+                                         std::uint32_t index = 0,
+                                         std::uint64_t epoch = 1) {
     ScriptedWorker::Place where = place(tunnel);
     where.index = index;
+    where.epoch = epoch;
     auto made = std::make_unique<ScriptedWorker>(loop, where);
     const std::string path = "/local/tunnels/" + where.tunnel.value;
     run_until(loop, [&made] { return made->ready; });

@@ -75,7 +75,12 @@ class ScriptedWorker final : public StreamListener, public TunnelLinkListener {
   void on_failed(const Error& error) override { failure = error; }
   void on_link_ready() override { ready = true; }
   void on_request(StreamId stream, Fields head) override;
-  void on_control(const ControlMessage& message) override { controls.push_back(message); }
+  void on_control(const ControlMessage& message) override {
+    controls.push_back(message);
+    if (const auto* drain = std::get_if<control::Drain>(&message)) {
+      link->drain("asked to", drain->deadline);
+    }
+  }
   void on_suspect(bool /*suspect*/) override {}
   void on_link_suspended(const Error& /*why*/) override {}
   void on_link_closed(const Error& error) override { failure = error; }

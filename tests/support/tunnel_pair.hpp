@@ -131,7 +131,12 @@ struct TunnelEnd final : TunnelLinkListener {
       at_request(stream, head);
     }
   }
-  void on_control(const ControlMessage& message) override { controls.push_back(message); }
+  void on_control(const ControlMessage& message) override {
+    controls.push_back(message);
+    if (const auto* drain = std::get_if<control::Drain>(&message)) {
+      link->drain("asked to", drain->deadline);
+    }
+  }
   void on_suspect(bool suspect) override { suspicions.push_back(suspect); }
   void on_link_suspended(const Error& why) override { suspensions.push_back(why); }
   void on_link_closed(const Error& error) override {

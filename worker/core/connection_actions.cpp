@@ -34,6 +34,8 @@ std::string_view to_text(ConnectionState state) {
       return "suspect";
     case ConnectionState::Suspended:
       return "suspended";
+    case ConnectionState::Draining:
+      return "draining";
   }
   return "unknown";
 }

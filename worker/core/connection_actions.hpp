@@ -26,6 +26,7 @@ struct DialConnection {
   std::uint32_t connection = 0;
   std::uint64_t epoch = 0;     // rises with every dial of this process
   std::uint32_t attempts = 0;  // failures since it last was stable
+  std::uint32_t address = 0;   // which of the name's addresses comes first; to be taken modulo
   DialReason reason = DialReason::Start;
   // The session of this epoch goes on over the new connection; nothing: a new one begins.
   std::optional<std::uint64_t> resumes = std::nullopt;
@@ -35,10 +36,12 @@ struct EndSession {
   std::uint32_t connection = 0;
   std::uint64_t epoch = 0;
 };
-// A newer connection took its place: let its streams end.
+// A newer connection took its place, or none could within the time its server left: let its streams
+// end.
 struct DrainReplaced {
   std::uint32_t connection = 0;
   std::uint64_t epoch = 0;
+  Duration grace = Duration::zero();
 };
 // Nothing more will be dialled.
 struct GiveUp {
@@ -49,13 +52,13 @@ struct GiveUp {
 using ConnectionAction = std::variant<DialConnection, DrainReplaced, EndSession, GiveUp>;
 using ConnectionActions = std::vector<ConnectionAction>;
 
-enum class ConnectionState { Idle, Waiting, Dialling, Ready, Suspect, Suspended };
+enum class ConnectionState { Idle, Waiting, Dialling, Ready, Suspect, Suspended, Draining };
 
 struct ConnectionSnapshot {
   ConnectionState state = ConnectionState::Idle;
   std::uint64_t epoch = 0;             // of the connection that stands; 0: none does
   std::optional<Duration> retry_in;    // when a dial is planned
-  std::optional<Duration> canary_age;  // with Ready and Suspect
+  std::optional<Duration> canary_age;  // with Ready, Suspect and Draining
   std::uint64_t reconnects = 0;
   std::string last_error;
 };

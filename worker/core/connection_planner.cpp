@@ -10,10 +10,12 @@ ConnectionPlanner::ConnectionPlanner(const ConnectionPlannerRule& rule, Random r
 ConnectionActions ConnectionPlanner::start(Instant now) {
   stopped_ = false;
   denied_in_a_row_ = 0;
-  for (Place& place : places_) {
+  for (std::uint32_t index = 0; index < places_.size(); ++index) {
+    Place& place = places_[index];
     const std::uint64_t reconnects = place.reconnects;
     place = Place{};
     place.reconnects = reconnects;
+    place.address = index;
   }
   if (!places_.empty()) {
     places_.front().dial = Place::Dial::Waiting;
@@ -44,15 +46,14 @@ ConnectionActions ConnectionPlanner::connected(std::uint32_t connection,
   if (place.dial != Place::Dial::Dialling || place.dial_epoch != epoch) {
     return actions;
   }
-  if (place.standing) {
-    actions.push_back(DrainReplaced{connection, place.standing->epoch});
-  }
+  drain_standing(connection, actions, now);
   if (place.reason != DialReason::Start) {
     ++place.reconnects;
   }
   place.dial = Place::Dial::None;
   place.standing = Standing{.epoch = epoch, .since = now, .canary = now, .resumable = resumable};
   place.last_error.clear();
+  place.failures_here = 0;
   denied_in_a_row_ = 0;
   // The first one stands: the others follow, spaced.
   Instant due = now;
@@ -79,6 +80,10 @@ ConnectionActions ConnectionPlanner::dial_failed(std::uint32_t connection,
   }
   place.dial = Place::Dial::None;
   place.last_error = failure.sentence;
+  if (++place.failures_here >= rule_.failures_per_address) {
+    place.failures_here = 0;
+    ++place.address;
+  }
   if (std::optional<GiveUp> end = reason_to_give_up(failure)) {
     stop();
     return {*std::move(end)};
@@ -99,7 +104,11 @@ ConnectionActions ConnectionPlanner::dial_failed(std::uint32_t connection,
   }
   const DialReason reason = place.reason == DialReason::Start ? place.reason : DialReason::Retry;
   plan_dial(place, reason, asked, now);
-  return {};
+  ConnectionActions actions;
+  if (place.standing && place.standing->drain_by != kNever) {
+    drain_standing(connection, actions, now);  // there is nowhere to go just now
+  }
+  return actions;
 }
 
 std::optional<GiveUp> ConnectionPlanner::reason_to_give_up(const DialFailure& failure) {
@@ -125,16 +134,12 @@ ConnectionActions ConnectionPlanner::closed(std::uint32_t connection,
                                             std::uint64_t epoch,
                                             Instant now) {
   if (Place* place = standing_place(connection, epoch)) {
-    forget_failures_if_stable(*place, now);
     if (place->standing->suspended) {  // a dial under way would resume what is over
       place->dial = Place::Dial::None;
       place->failures = 0;
     }
+    replace(*place, DialReason::Lost, now);
     place->standing.reset();
-    // A replacement may be under way already.
-    if (place->dial == Place::Dial::None) {
-      plan_dial(*place, DialReason::Lost, Duration::zero(), now);
-    }
   }
   return wake(now);
 }
@@ -185,13 +190,12 @@ ConnectionActions ConnectionPlanner::became_suspect(std::uint32_t connection,
                                                     Instant now) {
   if (Place* place = standing_place(connection, epoch)) {
     place->standing->suspect = true;
-    forget_failures_if_stable(*place, now);
     if (place->dial == Place::Dial::None && place->standing->resumable) {
+      forget_failures_if_stable(*place, now);
       place->standing->resume_failures = 0;
       plan_resume(*place, Duration::zero(), now);
-    } else if (place->dial == Place::Dial::None) {
-      plan_dial(*place, DialReason::Suspect, Duration::zero(), now);
     }
+    replace(*place, DialReason::Suspect, now);
   }
   return wake(now);
 }
@@ -199,7 +203,7 @@ ConnectionActions ConnectionPlanner::became_suspect(std::uint32_t connection,
 void ConnectionPlanner::recovered(std::uint32_t connection, std::uint64_t epoch) {
   if (Place* place = standing_place(connection, epoch)) {
     place->standing->suspect = false;
-    if (place->dial == Place::Dial::Waiting) {
+    if (place->dial == Place::Dial::Waiting && place->reason == DialReason::Suspect) {
       place->dial = Place::Dial::None;
     }
   }
@@ -207,13 +211,13 @@ void ConnectionPlanner::recovered(std::uint32_t connection, std::uint64_t epoch)
 
 ConnectionActions ConnectionPlanner::server_drains(std::uint32_t connection,
                                                    std::uint64_t epoch,
+                                                   Duration deadline,
                                                    Instant now) {
   if (Place* place = standing_place(connection, epoch)) {
-    forget_failures_if_stable(*place, now);
-    place->standing.reset();
-    if (place->dial == Place::Dial::None) {
-      plan_dial(*place, DialReason::ServerDrains, Duration::zero(), now);
-    }
+    Standing& standing = *place->standing;
+    standing.drained_by = std::min(standing.drained_by, now + deadline);
+    standing.drain_by = std::min(standing.drain_by, now + deadline / 2);
+    replace(*place, DialReason::ServerDrains, now);
   }
   return wake(now);
 }
@@ -230,6 +234,9 @@ ConnectionActions ConnectionPlanner::wake(Instant now) {
   ConnectionActions actions;
   for (std::uint32_t index = 0; index < places_.size(); ++index) {
     Place& place = places_[index];
+    if (place.standing && place.standing->drain_by <= now) {
+      drain_standing(index, actions, now);
+    }
     if (place.dial == Place::Dial::Waiting && place.due <= now) {
       place.dial = Place::Dial::Dialling;
       place.dial_epoch = ++last_epoch_;
@@ -237,8 +244,11 @@ ConnectionActions ConnectionPlanner::wake(Instant now) {
           std::get<DialConnection>(actions.emplace_back(DialConnection{.connection = index,
                                                                        .epoch = place.dial_epoch,
                                                                        .attempts = place.failures,
+                                                                       .address = place.address,
                                                                        .reason = place.reason}));
-      place.resumes = place.standing && place.standing->resumable;
+      // One that its server wants to be rid of gets a successor, not another socket.
+      place.resumes = place.standing && place.standing->resumable &&
+                      (place.standing->suspended || place.standing->drain_by == kNever);
       if (place.resumes) {
         dial.resumes = place.standing->epoch;
         dial.attempts = place.standing->resume_failures;
@@ -253,6 +263,9 @@ Instant ConnectionPlanner::next_deadline() const {
   for (const Place& place : places_) {
     if (place.dial == Place::Dial::Waiting) {
       earliest = std::min(earliest, place.due);
+    }
+    if (place.standing) {
+      earliest = std::min(earliest, place.standing->drain_by);
     }
   }
   return earliest;
@@ -279,9 +292,10 @@ std::vector<ConnectionSnapshot> ConnectionPlanner::snapshot(Instant now) const {
     entry.reconnects = place.reconnects;
     entry.last_error = place.last_error;
     if (place.standing) {
-      entry.state = place.standing->suspended ? ConnectionState::Suspended
-                    : place.standing->suspect ? ConnectionState::Suspect
-                                              : ConnectionState::Ready;
+      entry.state = place.standing->suspended            ? ConnectionState::Suspended
+                    : place.standing->drain_by != kNever ? ConnectionState::Draining
+                    : place.standing->suspect            ? ConnectionState::Suspect
+                                                         : ConnectionState::Ready;
       if (place.dial == Place::Dial::Waiting) {
         entry.retry_in = std::max(place.due - now, Duration::zero());
       }
@@ -304,6 +318,25 @@ ConnectionPlanner::Place* ConnectionPlanner::standing_place(std::uint32_t connec
   }
   Place& place = places_[connection];
   return place.standing && place.standing->epoch == epoch ? &place : nullptr;
+}
+
+void ConnectionPlanner::replace(Place& place, DialReason reason, Instant now) {
+  forget_failures_if_stable(place, now);
+  if (place.dial == Place::Dial::None) {
+    plan_dial(place, reason, Duration::zero(), now);
+  }
+}
+
+void ConnectionPlanner::drain_standing(std::uint32_t connection,
+                                       ConnectionActions& actions,
+                                       Instant now) {
+  std::optional<Standing>& standing = places_[connection].standing;
+  if (standing) {
+    const Duration left = std::max(standing->drained_by - now, Duration::zero());
+    actions.push_back(
+        DrainReplaced{connection, standing->epoch, std::min(left, rule_.replaced_grace)});
+    standing.reset();
+  }
 }
 
 void ConnectionPlanner::forget_failures_if_stable(Place& place, Instant now) const {

@@ -1,6 +1,7 @@
 // Which tunnel connection to dial, and when: N connections, each with its own backoff, replaced
-// while they still live when they become suspect or their server drains. Decides alone; the
-// connections are held and dialled by io/connection_set, which owns this.
+// while they still live when they become suspect or their server drains (the old one is drained
+// once the new one stands). Decides alone; the connections are held and dialled by
+// io/connection_set, which owns this.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,8 @@ struct ConnectionPlannerRule {
   std::uint32_t denied_tries = 3;                    // 401 and 403 in a row: replication may lag
   Duration longest_retry_after = std::chrono::minutes{5};
   Duration canary_max_age = limits::kCanaryMaxAge;
+  std::uint32_t failures_per_address = 2;  // then the next address of the name has its turn
+  Duration replaced_grace = std::chrono::seconds{30};  // for the streams of a replaced connection
   // Dials that resume a cut session: many must fit in the hold time.
   Duration resume_first = std::chrono::milliseconds{250};
   Duration resume_longest = std::chrono::seconds{1};
@@ -56,8 +59,12 @@ class ConnectionPlanner {
   ConnectionActions closed(std::uint32_t connection, std::uint64_t epoch, Instant now);
   ConnectionActions became_suspect(std::uint32_t connection, std::uint64_t epoch, Instant now);
   void recovered(std::uint32_t connection, std::uint64_t epoch);
-  // Its server asked it to finish: it counts no more, another is dialled.
-  ConnectionActions server_drains(std::uint32_t connection, std::uint64_t epoch, Instant now);
+  // Its server asked it to finish within `deadline`: it serves on until its successor stands, or
+  // until a dial has failed, or half of that time is over.
+  ConnectionActions server_drains(std::uint32_t connection,
+                                  std::uint64_t epoch,
+                                  Duration deadline,
+                                  Instant now);
   void canary_answered(std::uint32_t connection, std::uint64_t epoch, Instant now);
 
   ConnectionActions wake(Instant now);
@@ -77,6 +84,8 @@ class ConnectionPlanner {
     bool resumable = false;
     bool suspended = false;
     std::uint32_t resume_failures = 0;
+    Instant drain_by = kNever;  // asked for by its server: latest start, then the end
+    Instant drained_by = kNever;
   };
   struct Place {
     enum class Dial { None, Waiting, Dialling };
@@ -87,11 +96,16 @@ class ConnectionPlanner {
     DialReason reason = DialReason::Start;
     bool resumes = false;  // the dial under way goes on with the session that stands
     std::uint32_t failures = 0;
+    std::uint32_t failures_here = 0;  // in a row at the present address
+    std::uint32_t address = 0;
     std::uint64_t reconnects = 0;
     std::string last_error;
   };
 
   Place* standing_place(std::uint32_t connection, std::uint64_t epoch);
+  // It ends or will: another is dialled unless one is under way already.
+  void replace(Place& place, DialReason reason, Instant now);
+  void drain_standing(std::uint32_t connection, ConnectionActions& actions, Instant now);
   void forget_failures_if_stable(Place& place, Instant now) const;
   void plan_resume(Place& place, Duration at_least, Instant now);
   void plan_dial(Place& place, DialReason reason, Duration at_least, Instant now);

@@ -10,8 +10,6 @@ namespace scpool::worker {
 
 namespace {
 
-constexpr Duration kReplacedGrace = std::chrono::seconds{30};
-
 // RFC 9562 section 5.4: version 4, variant 10.
 std::string random_uuid() {
   std::string digits = random_hex(16);
@@ -128,6 +126,7 @@ void ConnectionSet::dial(const DialConnection& action) {
                                                             .connection = action.connection,
                                                             .epoch = action.epoch,
                                                             .attempts = action.attempts,
+                                                            .rotation = action.address,
                                                             .carrier = use_.carrier},
                                          use_.max_streams,
                                          self));
@@ -149,7 +148,7 @@ TunnelConnection* ConnectionSet::find(std::uint32_t connection, std::uint64_t ep
 
 void ConnectionSet::drain_replaced(const DrainReplaced& action) {
   if (TunnelConnection* connection = find(action.connection, action.epoch)) {
-    connection->link()->drain("replaced", kReplacedGrace);
+    connection->link()->drain("replaced", action.grace);
   }
 }
 
@@ -229,8 +228,8 @@ void ConnectionSet::on_control(TunnelConnection& connection, const ControlMessag
     log_.info("tunnel",
               "the server drains the connection",
               {{"conn", std::to_string(connection.index())}, {"reason", drain->reason}});
-    connection.link()->drain(drain->reason, drain->deadline);
-    perform(planner_.server_drains(connection.index(), connection.epoch(), loop_.now()));
+    perform(planner_.server_drains(
+        connection.index(), connection.epoch(), drain->deadline, loop_.now()));
     events_.changed();
   } else if (const auto* stats = std::get_if<control::Stats>(&message)) {
     events_.jobs_reported(stats->jobs);

@@ -39,13 +39,11 @@ TunnelDial::TunnelDial(EventLoop& loop,
   budget_.start(settings_.connect_timeout, [this] {
     fail({.sentence = "no TLS connection within " + duration_text(settings_.connect_timeout)});
   });
-  // Server nodes behind one name get the connections evenly; a node that fails twice is left.
-  const std::size_t rotation = settings_.connection + settings_.attempts / 2;
   dialer_ = std::make_unique<AddressDialer>(
       loop,
       settings_.address.empty() ? settings_.host : settings_.address,
       settings_.port,
-      rotation,
+      settings_.rotation,
       [this](Result<std::unique_ptr<Stream>> stream) { dialled(std::move(stream)); });
 }
 
@@ -58,6 +56,7 @@ void TunnelDial::dialled(Result<std::unique_ptr<Stream>> stream) {
     return;
   }
   stream_ = std::move(stream).value();
+  stream_->tune_as_tunnel();
   peer_ = stream_->peer();
   stream_->set_listener(this);
   stream_->start_tls(TlsSession::connect(tls_, settings_.host));

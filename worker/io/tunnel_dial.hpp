@@ -29,6 +29,7 @@ struct TunnelDialSettings {
   std::uint32_t connection = 0;
   std::uint64_t epoch = 0;
   std::uint32_t attempts = 0;
+  std::uint32_t rotation = 0;  // which of the name's addresses comes first; taken modulo
   bool carrier = true;
   Duration connect_timeout = limits::kTlsHandshakeTimeout;  // TCP and TLS
   Duration timeout = limits::kTunnelHandshakeTimeout;       // with the upgrade

@@ -193,14 +193,75 @@ TEST_CASE("a connection that recovers in time is not replaced") {
   CHECK(planner->snapshot(now)[0].state == ConnectionState::Ready);
 }
 
-TEST_CASE("a draining connection counts no more and another is dialled") {
+TEST_CASE("a connection whose server drains it serves on until its successor stands") {
   Planned planner(1);
   const Instant now = planner.stand_up(kStart) + 40s;
   const std::uint64_t epoch = planner->snapshot(now)[0].epoch;
-  planner->server_drains(0, epoch, now);
+  planner->canary_answered(0, epoch, now);
+  planner->server_drains(0, epoch, 20s, now);
+  CHECK(planner->serves(now));
+  CHECK(planner->snapshot(now)[0].state == ConnectionState::Draining);
+  const DialConnection dial = planner.dials_until(now + 250ms).at(0).second;
+  CHECK(dial.reason == DialReason::ServerDrains);
+
+  const ConnectionActions actions = planner->connected(0, dial.epoch, now + 1s);
+  REQUIRE(actions.size() == 1);
+  CHECK(std::get<DrainReplaced>(actions[0]).epoch == epoch);
+  CHECK(std::get<DrainReplaced>(actions[0]).grace == 19s);
+  CHECK(planner->snapshot(now)[0].epoch == dial.epoch);
+  CHECK(planner->next_deadline() == kNever);
+}
+
+TEST_CASE("a draining connection leaves without a successor when there is nowhere to go") {
+  Planned planner(1);
+  const Instant now = planner.stand_up(kStart) + 40s;
+  const std::uint64_t epoch = planner->snapshot(now)[0].epoch;
+  planner->server_drains(0, epoch, 20s, now);
+  const auto [at, dial] = planner.dials_until(now + 250ms).at(0);
+  SUBCASE("the dial fails") {
+    const ConnectionActions actions =
+        planner->dial_failed(0, dial.epoch, {.sentence = "refused"}, at);
+    REQUIRE(actions.size() == 1);
+    CHECK(std::get<DrainReplaced>(actions[0]).epoch == epoch);
+  }
+  SUBCASE("the dial hangs for half of the time it has") {
+    CHECK(planner->next_deadline() == now + 10s);
+    const ConnectionActions actions = planner->wake(now + 10s);
+    REQUIRE(actions.size() == 1);
+    CHECK(std::get<DrainReplaced>(actions[0]).grace == 10s);
+  }
   CHECK(planner->standing() == 0);
-  CHECK_FALSE(planner->serves(now));
-  CHECK(planner.dials_until(now + 250ms).at(0).second.reason == DialReason::ServerDrains);
+  CHECK(planner->snapshot(now)[0].state != ConnectionState::Draining);
+}
+
+TEST_CASE(
+    "each connection begins at another address, stays there, and moves on after two failures") {
+  Planned planner(3);
+  Instant now = kStart;
+  DialConnection dial = only_dial(planner->start(now));
+  CHECK(dial.address == 0);
+  planner->connected(0, dial.epoch, now);
+  const auto others = planner.dials_until(now + 1s);
+  REQUIRE(others.size() == 2);
+  CHECK(others[0].second.address == 1);
+  CHECK(others[1].second.address == 2);
+  planner->connected(1, others[0].second.epoch, now);
+  planner->connected(2, others[1].second.epoch, now);
+
+  planner->closed(0, dial.epoch, now);
+  for (const std::uint32_t address : {0U, 0U, 1U}) {
+    const auto dials = planner.dials_until(now + 31s);
+    REQUIRE(dials.size() == 1);
+    now = dials[0].first;
+    dial = dials[0].second;
+    CHECK(dial.address == address);
+    if (address == 0) {
+      planner->dial_failed(0, dial.epoch, {.sentence = "refused"}, now);
+    }
+  }
+  planner->connected(0, dial.epoch, now);
+  planner->closed(0, dial.epoch, now + 60s);
+  CHECK(planner.dials_until(now + 61s).at(0).second.address == 1);  // it stood there
 }
 
 TEST_CASE("it serves as long as one canary came lately") {
