@@ -44,6 +44,7 @@ Worker::Worker(EventLoop& loop, const WorkerSettings& settings)
                    planner_rule(config_),
                    TunnelUse{config_.max_concurrent_streams, config_.carrier},
                    connection_events()),
+      network_(loop, [this] { connections_.network_changed(local_addresses()); }),
       signals_(loop),
       wake_(loop, [this] { wake(); }),
       reachability_(loop) {

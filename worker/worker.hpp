@@ -8,6 +8,7 @@
 
 #include "common/io/event_loop.hpp"
 #include "common/io/log.hpp"
+#include "common/io/network_watch.hpp"
 #include "common/io/signals.hpp"
 #include "common/io/timer.hpp"
 #include "common/tls/tls_context.hpp"
@@ -94,6 +95,7 @@ class Worker {
   OriginFigures origin_figures_;
   std::unique_ptr<OriginGateway> gateway_;
   ConnectionSet connections_;
+  NetworkWatch network_;
   std::optional<LocalApi> api_;
   std::optional<Endpoint> api_endpoint_;
   Signals signals_;

@@ -86,11 +86,6 @@ inline constexpr std::size_t kMaxUnsentInKernel = 128 * 1024;
 inline constexpr std::chrono::seconds kTcpKeepaliveIdle = 60s;
 inline constexpr std::chrono::seconds kTcpKeepaliveInterval = 10s;
 inline constexpr int kTcpKeepaliveProbes = 6;
-// Of tunnel connections (notes section 3): unacknowledged data, and silence, may last this long.
-inline constexpr std::chrono::milliseconds kTunnelUserTimeout = 15s;
-inline constexpr std::chrono::seconds kTunnelKeepaliveIdle = 15s;
-inline constexpr std::chrono::seconds kTunnelKeepaliveInterval = 5s;
-inline constexpr int kTunnelKeepaliveProbes = 3;
 inline constexpr int kListenBacklog = 1024;
 // Idle connections of one worker to sites, and 1xx answers to one request.
 inline constexpr std::size_t kMaxKeptConnections = 512;

@@ -13,6 +13,11 @@
 namespace scpool {
 namespace {
 
+// Engineering notes section 3. Idle time before the first probe, and TCP_USER_TIMEOUT.
+constexpr std::chrono::seconds kTunnelPatience{15};
+constexpr std::chrono::seconds kTunnelProbeInterval{5};
+constexpr int kTunnelProbes = 3;
+
 // IN6_IS_ADDR_V4MAPPED without the macro's old-style casts.
 bool is_mapped_ipv4(const in6_addr& address) {
   static constexpr std::uint8_t kPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -106,14 +111,11 @@ void tune_tcp(int descriptor) {
 }
 
 void tune_tunnel(int descriptor) {
-  set_keepalive(descriptor,
-                limits::kTunnelKeepaliveIdle,
-                limits::kTunnelKeepaliveInterval,
-                limits::kTunnelKeepaliveProbes);
+  set_keepalive(descriptor, kTunnelPatience, kTunnelProbeInterval, kTunnelProbes);
   set_option(descriptor,
              IPPROTO_TCP,
              TCP_USER_TIMEOUT,
-             static_cast<int>(limits::kTunnelUserTimeout.count()));
+             static_cast<int>(std::chrono::milliseconds{kTunnelPatience}.count()));
 }
 
 }  // namespace scpool

@@ -36,8 +36,8 @@ std::optional<Endpoint> endpoint_of(const SocketAddress& address);
 // what is queued last is not far from being sent. Never touches the buffer sizes: that would switch
 // off the kernel's autotuning.
 void tune_tcp(int descriptor);
-// Moreover gives up within limits::kTunnelUserTimeout when what was sent is not acknowledged, or
-// nothing answers the probes of an idle connection.
+// For the connections of a tunnel: the kernel reports a silent path within 15 s when something is
+// unacknowledged, and within 30 s when the connection is idle.
 void tune_tunnel(int descriptor);
 
 }  // namespace scpool

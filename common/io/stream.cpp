@@ -149,12 +149,6 @@ void Stream::resume_reading() {
   block_->widen_interest();
 }
 
-void Stream::tune_as_tunnel() {
-  if (block_->descriptor >= 0) {
-    tune_tunnel(block_->descriptor);
-  }
-}
-
 void Stream::reset() {
   if (block_->descriptor >= 0 && !block_->closed) {
     // The kernel sends a RST when a socket with no linger time is closed (socket(7)).

@@ -90,9 +90,6 @@ class Stream {
 
   void pause_reading();
   void resume_reading();
-  // For the connections of a tunnel: the kernel reports a silent path within 15 s (unacknowledged
-  // data) or 30 s (idle).
-  void tune_as_tunnel();
   // The peer gets a RST instead of a clean end.
   void reset();
 

@@ -113,6 +113,10 @@ void TunnelLink::close(H2Code code) {
   pump_->close(code);
 }
 
+void TunnelLink::probe() {
+  pump_->probe();
+}
+
 bool TunnelLink::suspend() {
   return pump_->suspend();
 }

@@ -132,6 +132,8 @@ class TunnelLink {
   // suspended session, where can_resume() says so; returns how many bytes are sent again.
   // give_up(): a suspended session is over.
   bool suspend();
+  // Asks the peer at once whether it is there; silence then makes the connection suspect.
+  void probe();
   std::uint64_t received() const;  // HTTP/2 bytes; what the peer may forget
   bool can_resume(std::uint64_t peer_received) const;
   std::uint64_t resume(std::unique_ptr<Stream> stream, ByteView already_read, std::uint64_t from);

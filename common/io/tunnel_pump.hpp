@@ -29,6 +29,7 @@ class TunnelLink::Pump final : public StreamListener {
   void touch();
   void send_control(const ControlMessage& message);
   void drain(const std::string& reason, Duration deadline);
+  void probe();
   void close(H2Code code);
   // The link is gone: nobody is called any more.
   void abandon();
@@ -118,7 +119,6 @@ class TunnelLink::Pump final : public StreamListener {
   Phase phase_ = Phase::Opening;
   std::unordered_map<StreamId, StreamUse> uses_;
   std::optional<Error> peer_error_;  // its GOAWAY
-
   TurnEnd turn_end_;
   Timer next_turn_;
   bool flushing_ = false;

@@ -165,6 +165,13 @@ void TunnelLink::Pump::heard(Instant now) {
   }
 }
 
+void TunnelLink::Pump::probe() {
+  if (phase_ == Phase::Ready && !suspended()) {
+    send_ping(loop_.now());
+    touch();
+  }
+}
+
 void TunnelLink::Pump::send_ping(Instant now) {
   h2_.ping(++ping_count_);
   liveness_.ping_sent(now);

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "common/base/text.hpp"
+#include "common/io/socket_address.hpp"
 #include "common/tls/proof.hpp"
 
 namespace scpool::server {
@@ -164,7 +165,7 @@ void TunnelEndpoint::accept_resumed(const HttpRequest& request,
   answer.resumed_received = connection->link().received();
   if (auto upgraded = reply.upgrade(upgrade_answer_head(answer))) {
     parts_.metrics.handshake_ended(101);
-    upgraded->stream->tune_as_tunnel();
+    tune_tunnel(upgraded->stream->descriptor());
     connection->resume(
         std::move(*upgraded), identity_of(request, upgrade), upgrade.resume->received);
   }
@@ -186,7 +187,7 @@ void TunnelEndpoint::accept(const HttpRequest& request,
     return;
   }
   parts_.metrics.handshake_ended(101);
-  upgraded->stream->tune_as_tunnel();
+  tune_tunnel(upgraded->stream->descriptor());
   ConnectionIdentity identity = identity_of(request, upgrade);
   TunnelLinkSettings settings;
   settings.side = TunnelLinkSettings::Side::Server;

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import collections
 import hashlib
+import itertools
 import json
 import os
 import ssl
@@ -166,10 +167,12 @@ class Load:
             writer.close()
 
     async def small(self, job):
-        """Short GETs on a connection that is kept; their latencies are listed."""
+        """Some short GETs on a connection that is kept; their latencies are listed."""
         reader, writer = await self.open()
         try:
-            while not self.stopping:
+            for _ in range(100):
+                if self.stopping:
+                    break
                 start = time.monotonic()
                 writer.write(f"GET http://{self.options.site}/bytes/1024 HTTP/1.1\r\n"
                              f"{self.fields(job, self.options.site)}\r\n".encode())
@@ -185,10 +188,12 @@ class Load:
     # -- all of them ------------------------------------------------------------------------------------
 
     async def client(self, kind, number):
-        while not self.stopping:
+        for turn in itertools.count():  # each a job of its own
+            if self.stopping:
+                return
             start = time.monotonic()
             try:
-                await getattr(self, kind)(f"{kind}-{number}")
+                await getattr(self, kind)(f"{kind}-{number}-{turn}")
                 self.done[kind] += kind not in ("connect", "small")
             except Refused:
                 self.refused[kind] += 1
@@ -204,9 +209,9 @@ class Load:
                  for kind in ("download", "upload", "websocket", "connect", "small")
                  for number in range(getattr(self.options, kind))]
         print("started", flush=True)
-        stop = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-        await (asyncio.wait([stop, *tasks]) if self.options.once else stop)
-        self.stopping = True
+        if not self.options.once:
+            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+            self.stopping = True
         await asyncio.gather(*tasks)
         print(json.dumps({"done": self.done, "refused": self.refused, "failures": self.failures,
                           "moved": self.moved, "gaps": self.gaps, "latencies": self.latencies}), flush=True)

@@ -43,13 +43,19 @@ struct DrainReplaced {
   std::uint64_t epoch = 0;
   Duration grace = Duration::zero();
 };
+// The network of this host has changed: is the connection still there?
+struct ProbeConnection {
+  std::uint32_t connection = 0;
+  std::uint64_t epoch = 0;
+};
 // Nothing more will be dialled.
 struct GiveUp {
   enum class Why { Unknown, Deleted, Denied, WrongVersion };
   Why why = Why::Unknown;
   std::string sentence = {};
 };
-using ConnectionAction = std::variant<DialConnection, DrainReplaced, EndSession, GiveUp>;
+using ConnectionAction =
+    std::variant<DialConnection, DrainReplaced, EndSession, ProbeConnection, GiveUp>;
 using ConnectionActions = std::vector<ConnectionAction>;
 
 enum class ConnectionState { Idle, Waiting, Dialling, Ready, Suspect, Suspended, Draining };

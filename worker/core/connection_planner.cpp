@@ -182,6 +182,7 @@ void ConnectionPlanner::plan_resume(Place& place, Duration at_least, Instant now
       std::min(rule_.resume_first * (1U << std::min(failures, 8U)), rule_.resume_longest);
   place.dial = Place::Dial::Waiting;
   place.reason = place.standing->suspended ? DialReason::Cut : DialReason::Suspect;
+  place.not_before = now + at_least;
   place.due = now + std::max(at_least, random_.up_to(longest));
 }
 
@@ -220,6 +221,28 @@ ConnectionActions ConnectionPlanner::server_drains(std::uint32_t connection,
     replace(*place, DialReason::ServerDrains, now);
   }
   return wake(now);
+}
+
+ConnectionActions ConnectionPlanner::network_changed(const std::vector<std::uint32_t>& gone,
+                                                     Instant now) {
+  ConnectionActions actions;
+  for (std::uint32_t index = 0; index < places_.size(); ++index) {
+    Place& place = places_[index];
+    const bool stands = place.standing && !place.standing->suspended;
+    const bool lost = stands && std::find(gone.begin(), gone.end(), index) != gone.end();
+    if (lost) {
+      const ConnectionActions more = became_suspect(index, place.standing->epoch, now);
+      actions.insert(actions.end(), more.begin(), more.end());
+    } else if (stands) {
+      actions.push_back(ProbeConnection{index, place.standing->epoch});
+    }
+    if (place.dial == Place::Dial::Waiting && (lost || place.reason != DialReason::Start)) {
+      place.due = std::max(place.not_before, std::min(place.due, now));
+    }
+  }
+  const ConnectionActions due = wake(now);
+  actions.insert(actions.end(), due.begin(), due.end());
+  return actions;
 }
 
 void ConnectionPlanner::canary_answered(std::uint32_t connection,
@@ -351,6 +374,7 @@ void ConnectionPlanner::plan_dial(Place& place, DialReason reason, Duration at_l
   }
   place.dial = Place::Dial::Waiting;
   place.reason = reason;
+  place.not_before = now + at_least;
   place.due = now + std::max(at_least, backoff_delay(rule_.backoff, place.failures, random_));
   ++place.failures;
 }

@@ -65,6 +65,10 @@ class ConnectionPlanner {
                                   std::uint64_t epoch,
                                   Duration deadline,
                                   Instant now);
+  // Links, addresses or routes of this host have changed; `gone`: the connections whose source
+  // address is no longer there. Those move at once, the others are asked, and what waits is tried,
+  // but never before a server's Retry-After.
+  ConnectionActions network_changed(const std::vector<std::uint32_t>& gone, Instant now);
   void canary_answered(std::uint32_t connection, std::uint64_t epoch, Instant now);
 
   ConnectionActions wake(Instant now);
@@ -92,6 +96,7 @@ class ConnectionPlanner {
     std::optional<Standing> standing;
     Dial dial = Dial::None;
     Instant due;
+    Instant not_before;  // as the server asked
     std::uint64_t dial_epoch = 0;
     DialReason reason = DialReason::Start;
     bool resumes = false;  // the dial under way goes on with the session that stands

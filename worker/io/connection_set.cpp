@@ -93,6 +93,10 @@ void ConnectionSet::perform(const ConnectionActions& actions) {
       if (TunnelConnection* connection = find(end->connection, end->epoch)) {
         connection->give_up("the server does not know the session any more");
       }
+    } else if (const auto* probe = std::get_if<ProbeConnection>(&action)) {
+      if (TunnelConnection* connection = find(probe->connection, probe->epoch)) {
+        connection->link()->probe();
+      }
     } else if (const auto* replaced = std::get_if<DrainReplaced>(&action)) {
       drain_replaced(*replaced);
     }
@@ -105,6 +109,21 @@ void ConnectionSet::perform(const ConnectionActions& actions) {
       return;
     }
   }
+}
+
+void ConnectionSet::network_changed(const std::set<std::string>& addresses) {
+  std::vector<std::uint32_t> gone;
+  for (const std::unique_ptr<TunnelConnection>& connection : connections_) {
+    const std::optional<Endpoint>& local = connection->local();
+    if (local && !addresses.contains(local->address)) {
+      gone.push_back(connection->index());
+    }
+  }
+  log_.info("tunnel",
+            "the network has changed",
+            {{"gone", std::to_string(gone.size())},
+             {"active", std::to_string(planner_.standing()) + "/" + std::to_string(count_)}});
+  perform(planner_.network_changed(gone, loop_.now()));
 }
 
 void ConnectionSet::dial(const DialConnection& action) {

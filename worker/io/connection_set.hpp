@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,8 @@ class ConnectionSet final : private TunnelConnectionListener {
   // No new dials, no new streams; `finished` follows, never from inside this call.
   void drain(const std::string& reason, Duration grace);
   void close_all();
+  // The addresses that this host has now.
+  void network_changed(const std::set<std::string>& addresses);
 
   const ConnectionPlanner& planner() const { return planner_; }
   std::vector<ConnectionFigures> figures() const;

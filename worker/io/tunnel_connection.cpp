@@ -69,6 +69,7 @@ const ResumableSession* TunnelConnection::session_to_resume(std::uint64_t& recei
 
 void TunnelConnection::on_dialled(DialledTunnel dialled) {
   drop_dial();
+  local_ = dialled.stream->local();
   if (dialled.peer) {
     peer_ = dialled.peer;
   }

@@ -63,6 +63,8 @@ class TunnelConnection final : private TunnelDialListener, private TunnelLinkLis
   const TunnelLink* link() const { return connected_ ? link_.get() : nullptr; }
   bool resumable() const { return !session_.id.empty(); }
   const std::optional<Endpoint>& peer() const { return peer_; }
+  // Of the socket that stands, or stood last.
+  const std::optional<Endpoint>& local() const { return local_; }
   Duration connect_duration() const { return connect_duration_; }
   // Dials so that its session goes on over a new connection; on_resumed or on_dial_failed follows.
   void resume(std::uint64_t epoch, std::uint32_t attempts);
@@ -101,6 +103,7 @@ class TunnelConnection final : private TunnelDialListener, private TunnelLinkLis
   std::string node_;  // where the server wants to be dialled for it
   std::optional<Instant> suspended_since_;
   std::optional<Endpoint> peer_;
+  std::optional<Endpoint> local_;
   Duration connect_duration_ = Duration::zero();
   bool connected_ = false;
   bool ended_ = false;

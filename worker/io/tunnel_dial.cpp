@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "common/io/socket_address.hpp"
 #include "common/tls/proof.hpp"
 #include "common/tunnel/tunnel_resource.hpp"
 
@@ -56,7 +57,7 @@ void TunnelDial::dialled(Result<std::unique_ptr<Stream>> stream) {
     return;
   }
   stream_ = std::move(stream).value();
-  stream_->tune_as_tunnel();
+  tune_tunnel(stream_->descriptor());
   peer_ = stream_->peer();
   stream_->set_listener(this);
   stream_->start_tls(TlsSession::connect(tls_, settings_.host));

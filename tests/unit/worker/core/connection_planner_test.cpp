@@ -264,6 +264,39 @@ TEST_CASE(
   CHECK(planner.dials_until(now + 61s).at(0).second.address == 1);  // it stood there
 }
 
+TEST_CASE("a change of the network: what lost its address moves, the others are asked") {
+  Planned planner(2);
+  const Instant now = planner.stand_up(kStart) + 40s;
+  const std::uint64_t first = planner->snapshot(now)[0].epoch;
+  const std::uint64_t second = planner->snapshot(now)[1].epoch;
+  const ConnectionActions actions = planner->network_changed({1}, now);
+  REQUIRE(actions.size() == 2);
+  CHECK(std::get<ProbeConnection>(actions[0]).epoch == first);
+  CHECK(std::get<DialConnection>(actions[1]).connection == 1);
+  CHECK(planner->snapshot(now)[1].epoch == second);
+  CHECK(planner->snapshot(now)[1].state == ConnectionState::Suspect);
+}
+
+TEST_CASE("a change of the network ends a backoff, but not what the server asked for") {
+  Planned planner(1);
+  const DialConnection first = only_dial(planner->start(kStart));
+  planner->connected(0, first.epoch, kStart);
+  planner->closed(0, first.epoch, kStart);
+  Instant now = kStart;
+  std::uint64_t epoch = 0;
+  for (int failures = 0; failures < 6; ++failures) {
+    const auto dials = planner.dials_until(now + 60s);
+    REQUIRE(dials.size() == 1);
+    now = dials[0].first;
+    epoch = dials[0].second.epoch;
+    planner->dial_failed(0, epoch, {.sentence = "unreachable"}, now);
+  }
+  epoch = only_dial(planner->network_changed({}, now)).epoch;
+  planner->dial_failed(0, epoch, {.status = 503, .retry_after = 20s, .sentence = ""}, now);
+  CHECK(planner->network_changed({}, now + 1s).empty());
+  CHECK(planner->next_deadline() == now + 20s);
+}
+
 TEST_CASE("it serves as long as one canary came lately") {
   Planned planner(2);
   const Instant now = planner.stand_up(kStart);
