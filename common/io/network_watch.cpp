@@ -100,7 +100,8 @@ std::set<std::string> local_addresses() {
     }
     const int family = entry->ifa_addr->sa_family;
     SocketAddress address;
-    address.size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    address.size =
+        static_cast<unsigned>(family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
     if (family == AF_INET || family == AF_INET6) {
       std::memcpy(address.storage.data(), entry->ifa_addr, address.size);
       if (const std::optional<Endpoint> endpoint = endpoint_of(address)) {

@@ -154,7 +154,7 @@ void JobRegistry::assign(Job& job, const Tunnel* tunnel) {
   changes_.saved.push_back(job.id);
 }
 
-bool JobRegistry::is_gone(const TunnelId& tunnel, Moment moment) const {
+bool JobRegistry::is_out_of_reach(const TunnelId& tunnel, Moment moment) const {
   const Tunnel* found = tunnels_.find(tunnel);
   return found == nullptr || !found->active() ||
          (found->ready_connections == 0 &&
@@ -167,7 +167,7 @@ Result<TunnelId> JobRegistry::tunnel_for(const JobId& id, Moment moment) {
     return Error(ErrorKind::NotFound, "the job has ended");
   }
   Job& job = found->second;
-  if (!is_gone(job.tunnel, moment)) {
+  if (!is_out_of_reach(job.tunnel, moment)) {
     return job.tunnel;
   }
   const Tunnel* old = tunnels_.find(job.tunnel);
@@ -178,8 +178,12 @@ Result<TunnelId> JobRegistry::tunnel_for(const JobId& id, Moment moment) {
   }
   const Tunnel* mate = next_member(job.address.account, job.address.tunnel_name, job.tunnel);
   if (mate != nullptr) {
-    assign(job, mate);
-    return job.tunnel;
+    // Cut off is not gone: what comes meanwhile goes to a mate, the job stays where its sessions
+    // are.
+    if (old == nullptr || !old->active()) {
+      assign(job, mate);
+    }
+    return mate->state.id;
   }
   if (tunnels_.members(job.address.account, job.address.tunnel_name).empty()) {
     return no_tunnel(job.address);
@@ -187,7 +191,7 @@ Result<TunnelId> JobRegistry::tunnel_for(const JobId& id, Moment moment) {
   return Error(ErrorKind::Unreachable, "no member of the pool has a connection right now");
 }
 
-std::optional<TunnelId> JobRegistry::mate_of(const JobId& id, Moment moment) {
+std::optional<TunnelId> JobRegistry::mate_of(const JobId& id) {
   const auto found = jobs_.find(id.value);
   if (found == jobs_.end() || found->second.pinned) {
     return std::nullopt;
@@ -197,7 +201,7 @@ std::optional<TunnelId> JobRegistry::mate_of(const JobId& id, Moment moment) {
   if (mate == nullptr) {
     return std::nullopt;
   }
-  if (is_gone(job.tunnel, moment)) {
+  if (const Tunnel* old = tunnels_.find(job.tunnel); old == nullptr || !old->active()) {
     assign(job, mate);
   }
   return mate->state.id;

@@ -22,7 +22,7 @@ struct JobRules {
   // may take over what comes next.
   Duration draining_linger = std::chrono::seconds{5};
   Duration explicit_idle = std::chrono::hours{24};    // nobody ended it and nobody uses it
-  Duration failover_after = std::chrono::seconds{2};  // tunnel without a connection: take a mate
+  Duration failover_after = std::chrono::seconds{2};  // tunnel without a connection: ask a mate
   std::size_t max_per_account = 10'000;
 };
 
@@ -66,11 +66,12 @@ class JobRegistry {
   Result<JobId> use_implicit(JobId fresh, const JobAddress& address, Moment moment);
   void restore(Job job, Moment moment);
 
-  // The job's tunnel; moves the job to a mate when its tunnel is gone. Unreachable: nobody can take
-  // it now. NotFound: the job or every member of its name has ended.
+  // The job's tunnel; a mate while that has had no connection for `failover_after`. The job itself
+  // moves only when its tunnel has ended. Unreachable: nobody can take it now. NotFound: the job or
+  // every member of its name has ended.
   Result<TunnelId> tunnel_for(const JobId& id, Moment moment);
   // Another member that takes jobs, for one request that its own tunnel provably did not serve.
-  std::optional<TunnelId> mate_of(const JobId& id, Moment moment);
+  std::optional<TunnelId> mate_of(const JobId& id);
 
   void connection_opened(const JobId& id);
   void connection_closed(const JobId& id, Moment moment);
@@ -97,7 +98,7 @@ class JobRegistry {
                             const std::string& name,
                             const TunnelId& besides) const;
   void assign(Job& job, const Tunnel* tunnel);
-  bool is_gone(const TunnelId& tunnel, Moment moment) const;
+  bool is_out_of_reach(const TunnelId& tunnel, Moment moment) const;
   Instant deadline_of(const Job& job) const;
 
   const TunnelRegistry& tunnels_;

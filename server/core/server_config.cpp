@@ -84,7 +84,7 @@ std::vector<SettingSpec> limit_specs() {
       spec("times.failover_after",
            SettingType::Duration,
            "2s",
-           "A job leaves a tunnel without connections for a pool mate."),
+           "Without a connection this long, requests go to a pool mate."),
       spec("times.request_wait",
            SettingType::Duration,
            "5s",

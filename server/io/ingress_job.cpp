@@ -69,7 +69,7 @@ std::optional<TunnelId> IngressJob::mate() {
   if (!id_) {
     return std::nullopt;
   }
-  std::optional<TunnelId> mate = ledger_.jobs().mate_of(*id_, ledger_.moment());
+  std::optional<TunnelId> mate = ledger_.jobs().mate_of(*id_);
   ledger_.settle();
   return mate;
 }

@@ -133,7 +133,8 @@ struct TunnelEnd final : TunnelLinkListener {
   }
   void on_control(const ControlMessage& message) override {
     controls.push_back(message);
-    if (const auto* drain = std::get_if<control::Drain>(&message)) {
+    const auto* drain = std::get_if<control::Drain>(&message);
+    if (drain != nullptr && !link->figures().draining) {
       link->drain("asked to", drain->deadline);
     }
   }
