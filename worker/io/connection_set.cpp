@@ -115,7 +115,7 @@ void ConnectionSet::network_changed(const std::set<std::string>& addresses) {
   std::vector<std::uint32_t> gone;
   for (const std::unique_ptr<TunnelConnection>& connection : connections_) {
     const std::optional<Endpoint>& local = connection->local();
-    if (local && !addresses.contains(local->address)) {
+    if (local && !addresses.empty() && !addresses.contains(local->address)) {
       gone.push_back(connection->index());
     }
   }

@@ -69,7 +69,7 @@ class ConnectionSet final : private TunnelConnectionListener {
   // No new dials, no new streams; `finished` follows, never from inside this call.
   void drain(const std::string& reason, Duration grace);
   void close_all();
-  // The addresses that this host has now.
+  // The addresses that this host has now; none: not known.
   void network_changed(const std::set<std::string>& addresses);
 
   const ConnectionPlanner& planner() const { return planner_; }
