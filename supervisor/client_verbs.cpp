@@ -108,6 +108,9 @@ std::string seconds_text(Duration duration) {
 }  // namespace
 
 ExitCode run_down(const Invocation& invocation) {
+  if (invocation.settings.is_on("leftovers")) {
+    return run_down_leftovers(invocation);
+  }
   auto pool = PoolConnection::open(invocation.settings);
   if (!pool) {
     return failed(pool.error());
@@ -129,24 +132,34 @@ ExitCode run_restart(const Invocation& invocation) {
   if (settings.is_on("rolling") && settings.is_on("at-once")) {
     return usage("restart", "--rolling and --at-once exclude each other");
   }
-  std::string body = R"({"slots":[)";
-  for (const std::string& word : invocation.words) {
-    const auto slot = slot_number(word);
-    if (!slot) {
-      return usage("restart", "'" + word + "' is not a slot number");
-    }
-    body += (body.back() == '[' ? "" : ",") + std::to_string(*slot);
+  const auto body =
+      restart_body(invocation.words, settings.is_on("at-once"), settings.duration("older-than"));
+  if (!body) {
+    return usage("restart", body.error().sentence());
   }
-  body += settings.is_on("at-once") ? R"(],"at_once":true)" : R"(],"at_once":false)";
-  body += R"(,"older_than_s":)" + seconds_text(settings.duration("older-than")) + "}";
   auto pool = PoolConnection::open(settings);
   if (!pool) {
     return failed(pool.error());
   }
-  const ExitCode sent = command(pool.value(), "/v1/restart", body);
+  const ExitCode sent = command(pool.value(), "/v1/restart", body.value());
   return sent == ExitCode::Done && settings.is_on("wait")
              ? wait_until(pool.value(), settings, rollout_sentence, after_rollout)
              : sent;
+}
+
+Result<std::string> restart_body(std::span<const std::string> slots,
+                                 bool at_once,
+                                 Duration older_than) {
+  std::string body = R"({"slots":[)";
+  for (const std::string& word : slots) {
+    const auto slot = slot_number(word);
+    if (!slot) {
+      return Error(ErrorKind::Invalid, "'" + word + "' is not a slot number");
+    }
+    body += (body.back() == '[' ? "" : ",") + std::to_string(*slot);
+  }
+  body += at_once ? R"(],"at_once":true)" : R"(],"at_once":false)";
+  return body + R"(,"older_than_s":)" + seconds_text(older_than) + "}";
 }
 
 ExitCode run_scale(const Invocation& invocation) {

@@ -18,7 +18,6 @@ namespace scpool::supervisor {
 namespace {
 
 constexpr std::size_t kManyWords = 1000;
-
 SettingSpec flag(const char* name, char short_name, SettingType type, const char* help) {
   SettingSpec spec;
   spec.name = name;
@@ -45,11 +44,14 @@ FlagTable selecting(std::vector<SettingSpec> specs) {
   return {"SC_POOL_", std::move(all)};
 }
 
+const auto config_flag = [](const char* help) {
+  return flag("config", 'c', SettingType::Text, help);
+};
 std::vector<SettingSpec> up_flags() {
   return {
       flag("local", '\0', SettingType::Bool, "Everything on this machine: an embedded server too."),
       flag("detach", 'd', SettingType::Bool, "Go to the background when the pool is ready."),
-      flag("config", 'c', SettingType::Text, "Configuration file (TOML)."),
+      config_flag("Configuration file (TOML)."),
       flag("timeout",
            '\0',
            SettingType::Duration,
@@ -99,10 +101,7 @@ SettingSpec follow_flag() {
 std::vector<SettingSpec> doctor_flags() {
   return {
       flag("local", '\0', SettingType::Bool, "The pool of up --local, also when it is not up."),
-      flag("config",
-           'c',
-           SettingType::Text,
-           "Configuration file (TOML); that of the running supervisor if not given."),
+      config_flag("Configuration file (TOML); that of the running supervisor if not given."),
       with_default(flag("timeout",
                         '\0',
                         SettingType::Duration,
@@ -123,7 +122,12 @@ std::vector<Verb> running_verbs() {
             flag("timeout",
                  '\0',
                  SettingType::Duration,
-                 "Wait at most this long for running jobs, then stop.")}),
+                 "Wait at most this long for running jobs, then stop."),
+            flag("leftovers",
+                 '\0',
+                 SettingType::Bool,
+                 "There is no supervisor: end the workers that one left when it crashed."),
+            config_flag("Configuration file (TOML); with --leftovers only.")}),
       verb("status",
            "",
            "Show the pool and every worker.",
@@ -161,11 +165,34 @@ std::vector<Verb> changing_verbs() {
            run_rollout,
            {}),
       verb("reload", "", "Read the configuration again and reopen the logs.", run_reload, {}),
+      verb("upgrade",
+           "",
+           "Exchange the supervisor's program in place; workers and sockets stay.",
+           run_upgrade,
+           {flag("program",
+                 '\0',
+                 SettingType::Text,
+                 "The new program; the one at the old one's path if not given."),
+            with_default(flag("confirm-within",
+                              '\0',
+                              SettingType::Duration,
+                              "The old program comes back unless the new one serves by then."),
+                         "10s"),
+            with_default(wait_limit(), "2m")}),
   };
 }
 
 std::vector<Verb> looking_verbs() {
   return {
+      verb("plan",
+           "[restart [SLOT...]|reload|scale N...]",
+           "Show what a restart, reload or scale would do, before it does.",
+           run_plan,
+           {json_flag(),
+            flag("older-than",
+                 '\0',
+                 SettingType::Duration,
+                 "With restart: only workers older than this.")}),
       verb("explain",
            "SLOT",
            "Say why a slot is as it is: rule, numbers, next deadline.",
@@ -258,7 +285,10 @@ ExitCode complain_of_all(const std::vector<Error>& problems) {
 }
 
 // Splits what was parsed into the verb's own flags and the pool's settings.
-ExitCode run_verb(const std::string& program, const Verb& verb, const ParsedFlags& parsed) {
+ExitCode run_verb(const std::string& program,
+                  const Verb& verb,
+                  const ParsedFlags& parsed,
+                  const std::string& upgrade_check) {
   SettingSources sources;
   sources.environment = environment_variable;
   std::vector<std::pair<std::string, std::string>> pool_flags;
@@ -282,8 +312,40 @@ ExitCode run_verb(const std::string& program, const Verb& verb, const ParsedFlag
                     verb.name + ": '" + parsed.words.at(verb.most_words) +
                         "' is not expected; see 'sc-pool " + verb.name + " --help'");
   }
-  return verb.run(
-      {program, std::get<Settings>(std::move(loaded)), parsed.words, std::move(pool_flags)});
+  return verb.run({program,
+                   std::get<Settings>(std::move(loaded)),
+                   parsed.words,
+                   std::move(pool_flags),
+                   upgrade_check});
+}
+
+ExitCode run_words(const std::string& program,
+                   const std::vector<std::string>& words,
+                   const std::string& upgrade_check) {
+  if (words.empty()) {
+    print(overview());
+    return ExitCode::Usage;
+  }
+  const std::string& name = words.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    const Verb* verb = name == "help" && words.size() > 1 ? find_verb(words.at(1)) : nullptr;
+    print(verb == nullptr ? overview() : verb_help(*verb));
+    return ExitCode::Done;
+  }
+  const Verb* verb = find_verb(name == "--version" ? "version" : name);
+  if (verb == nullptr) {
+    return complain_of_verb(name);
+  }
+  const auto parsed = parse_flags(all_flags(*verb), {words.begin() + 1, words.end()});
+  if (const auto* problems = std::get_if<std::vector<Error>>(&parsed)) {
+    return complain_of_all(*problems);
+  }
+  const auto& flags = std::get<ParsedFlags>(parsed);
+  if (flags.help) {
+    print(verb_help(*verb));
+    return ExitCode::Done;
+  }
+  return run_verb(program, *verb, flags, upgrade_check);
 }
 
 }  // namespace
@@ -328,30 +390,10 @@ ExitCode complain(ExitCode code, std::string_view sentence) {
 }
 
 ExitCode run_command_line(const std::string& program, const std::vector<std::string>& words) {
-  if (words.empty()) {
-    print(overview());
-    return ExitCode::Usage;
-  }
-  const std::string& name = words.front();
-  if (name == "--help" || name == "-h" || name == "help") {
-    const Verb* verb = name == "help" && words.size() > 1 ? find_verb(words.at(1)) : nullptr;
-    print(verb == nullptr ? overview() : verb_help(*verb));
-    return ExitCode::Done;
-  }
-  const Verb* verb = find_verb(name == "--version" ? "version" : name);
-  if (verb == nullptr) {
-    return complain_of_verb(name);
-  }
-  const auto parsed = parse_flags(all_flags(*verb), {words.begin() + 1, words.end()});
-  if (const auto* problems = std::get_if<std::vector<Error>>(&parsed)) {
-    return complain_of_all(*problems);
-  }
-  const auto& flags = std::get<ParsedFlags>(parsed);
-  if (flags.help) {
-    print(verb_help(*verb));
-    return ExitCode::Done;
-  }
-  return run_verb(program, *verb, flags);
+  // `upgrade-check FILE up ...`: one supervisor's program asks another; of no use to people.
+  const bool is_check = words.size() > 2 && words.front() == "upgrade-check" && words.at(2) == "up";
+  return is_check ? run_words(program, {words.begin() + 2, words.end()}, words.at(1))
+                  : run_words(program, words, "");
 }
 
 }  // namespace scpool::supervisor

@@ -30,6 +30,8 @@ struct Invocation {
   std::vector<std::string> words;  // slots, a size, a subcommand
   // `up` and `config`: pool settings given as flags, under their dotted keys.
   std::vector<std::pair<std::string, std::string>> pool_flags;
+  // `up` only: not to be done, but to say how it would go on with what this file hands over.
+  std::string upgrade_check;
 };
 
 struct Verb {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "supervisor/command_line.hpp"
@@ -33,6 +34,11 @@ class PoolConnection {
   std::string pool_;  // as it was named; may be empty
   std::unique_ptr<ControlClient> client_;
 };
+
+// The body of /v1/restart. Invalid: a word is no slot number.
+Result<std::string> restart_body(std::span<const std::string> slots,
+                                 bool at_once,
+                                 Duration older_than);
 
 // Complains and gives the exit code that fits.
 ExitCode failed(const Error& error);

@@ -118,6 +118,10 @@ void StartScreen::note(const JournalEntry& entry) {
   }
 }
 
+void StartScreen::upgraded(std::string_view sentence) {
+  terminal_.print("  upgrade: " + std::string(sentence));
+}
+
 void StartScreen::show_serving(const StatusReport& report) {
   const bool below = report.snapshot.ready < report.snapshot.size;
   if (below_strength_ && !below) {

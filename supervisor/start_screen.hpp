@@ -29,11 +29,15 @@ class StartScreen {
   void note(const JournalEntry& entry);
   void how_to_use(const StatusReport& report, Duration after);
   void server_lost(const std::string& cause);
+  // Another program of this process has shown all that came before.
+  void resume() { phase_ = Phase::Serving; }
+  void upgraded(std::string_view sentence);
   void draining(std::string_view sentence);
   void stopped(Duration after);
   void failed(std::string_view sentence);
   // The next picture of the live line; a few times a second, on a terminal.
   void tick();
+  bool moves() const { return !live_.empty(); }
   void close();
 
  private:

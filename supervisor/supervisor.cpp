@@ -3,19 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "common/base/text.hpp"
-#include "common/io/process_memory.hpp"
-#include "supervisor/io/log_keeper.hpp"
+#include "supervisor/io/files.hpp"
+#include "supervisor/io/program_search.hpp"
+#include "supervisor/io/worker_search.hpp"
 
 namespace scpool::supervisor {
 namespace {
 
 constexpr std::size_t kJournalSize = 4096;
-// A log may grow beyond its limit by what is written in this time.
-constexpr Duration kLogPeriod = std::chrono::seconds{30};
+constexpr Duration kProgramPeriod = std::chrono::seconds{2};
 
 // Above the cursors of any earlier supervisor: nobody writes a thousand entries a second for long.
 std::uint64_t first_cursor(WallTime now) {
@@ -39,9 +38,11 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
       log_(log),
       setup_(std::move(setup)),
       events_(std::move(events)),
-      started_at_(loop.wall_now()),
+      started_at_(setup_.inherited ? setup_.inherited->started_at : loop.wall_now()),
       event_file_(setup_.directories.state + "/events.ndjson"),
-      journal_(kJournalSize, first_cursor(started_at_), event_file_.load()),
+      journal_(kJournalSize,
+               setup_.inherited ? setup_.inherited->journal.next_cursor : first_cursor(started_at_),
+               event_file_.load()),
       figures_(loop.now()),
       state_file_(setup_.state_path),
       client_(loop),
@@ -51,27 +52,105 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
                setup_.config.tunnel_name,
                setup_.state.instance,
                [this](PoolEvent event) { submit(std::move(event)); }),
-      current_config_(setup_.config.worker_hash()),
+      current_config_(hash_of({setup_.config, setup_.account, setup_.kind, {}})),
       controller_({setup_.config.policy, current_config_, setup_.state.pool, random_seed()}),
       wake_(loop, [this] { submit(TimerFired{}); }),
       stop_limit_(loop),
-      log_timer_(loop) {
+      log_timer_(loop),
+      program_timer_(loop) {
   launch_configs_.emplace(current_config_,
-                          LaunchConfig{setup_.config, setup_.account, setup_.kind});
+                          LaunchConfig{setup_.config, setup_.account, setup_.kind, {}});
+  computed_at_takeover_ =
+      setup_.config.worker_hash(setup_.account.access_key, program_mark(setup_.config));
+  if (setup_.inherited && setup_.inherited->journal.next_cursor > 0) {
+    journal_.restore(std::exchange(setup_.inherited->journal, {}));
+  }
+}
+
+std::string Supervisor::program_mark(const PoolConfig& config) const {
+  if (!config.worker.follow_program) {
+    return {};
+  }
+  const auto program =
+      find_program(config.worker.program.empty() ? setup_.kind->program : config.worker.program);
+  return program ? file_mark(program.value()) : std::string{};
+}
+
+// Acted upon when it is the same twice, so that a file is not taken while it is being written.
+void Supervisor::look_at_program() {
+  if (!setup_.config.worker.follow_program) {
+    return;
+  }
+  const std::string mark = program_mark(setup_.config);
+  const LaunchConfig launch{setup_.config, setup_.account, setup_.kind, {}};
+  const ConfigHash hash = hash_of(launch);
+  if (mark == last_mark_ && !mark.empty() && hash != current_config_) {
+    log_.info("pool", "the workers' program has changed: rolling restart begins");
+    current_config_ = hash;
+    launch_configs_.insert_or_assign(hash, launch);
+    submit(ConfigChanged{setup_.config.policy, hash});
+  }
+  last_mark_ = mark;
+  program_timer_.start(kProgramPeriod, [this] { look_at_program(); });
+}
+
+// Two versions of sc-pool may count different things in; what an earlier one has called this very
+// configuration stays its name.
+ConfigHash Supervisor::hash_of(const LaunchConfig& launch) const {
+  const ConfigHash computed =
+      launch.config.worker_hash(launch.account.access_key, program_mark(launch.config));
+  if (setup_.inherited && (computed_at_takeover_.value == 0 || computed == computed_at_takeover_)) {
+    return setup_.inherited->config;
+  }
+  return computed;
 }
 
 void Supervisor::start() {
   for (const KnownProcess& known : setup_.state.processes) {
     take_back(known);
   }
-  JournalEntry began;
-  began.event = "supervisor-started";
-  began.reason = to_text(ReasonKind::PoolStart);
-  began.detail = "sc-pool " SCPOOL_VERSION ", pid " + std::to_string(getpid()) + ", " +
-                 std::to_string(workers_.size()) + " running workers taken back";
-  note(std::move(began));
+  if (!setup_.inherited) {
+    take_back_unrecorded();
+    JournalEntry began;
+    began.event = "supervisor-started";
+    began.reason = to_text(ReasonKind::PoolStart);
+    began.detail = "sc-pool " SCPOOL_VERSION ", pid " + std::to_string(getpid()) + ", " +
+                   std::to_string(workers_.size()) + " running workers taken back";
+    note(std::move(began));
+  }
+  for (const auto& [worker, pidfd] : std::exchange(setup_.kept, {})) {
+    if (find(worker) == nullptr) {
+      setup_.let_go(worker);
+    }
+  }
   submit(PoolStarted{});
   keep_logs();
+  look_at_program();
+}
+
+// Started just before an earlier supervisor was killed, or while its disk was full.
+void Supervisor::take_back_unrecorded() {
+  const auto& records = setup_.state.pool.workers;
+  for (const KnownProcess& found : search_workers(setup_.directories, setup_.config.name)) {
+    if (find(found.worker) != nullptr) {
+      continue;
+    }
+    const bool recorded = std::any_of(records.begin(), records.end(), [&found](const auto& each) {
+      return each.worker == found.worker;
+    });
+    if (recorded) {
+      take_back(found);
+      continue;
+    }
+    log_.error("pool",
+               "worker " + to_text(found.worker) + " is not in the pool's record: asked to end",
+               {{"pid", std::to_string(found.pid)}});
+    const auto stranger =
+        ChildProcess::adopt(loop_, {found.pid, found.start_time}, [](const ProcessExit&) {});
+    if (stranger) {
+      stranger.value()->signal(setup_.kind->drain_signal);
+    }
+  }
 }
 
 // A worker that an earlier supervisor of this boot left behind and that still lives.
@@ -91,15 +170,21 @@ void Supervisor::take_back(const KnownProcess& known) {
   const WorkerKind* recorded = find_worker_kind(known.kind, known.kind_since);
   const WorkerKind& kind = recorded == nullptr ? *setup_.kind : *recorded;
   const WorkerId worker = known.worker;
+  const auto kept = setup_.kept.find(worker);
+  const bool was_kept = kept != setup_.kept.end();
   auto process =
       WorkerProcess::adopt(loop_,
                            kind,
                            std::move(launch),
                            {known.pid, known.start_time},
+                           was_kept ? std::move(kept->second) : OpenDescriptor{},
                            [this, worker, &kind](const WorkerExit& exit, const Evidence& left) {
                              note_exit(worker, kind, exit, left);
                            });
   if (process) {
+    if (!was_kept && !setup_.inherited) {
+      setup_.keep(worker, process.value()->pidfd());
+    }
     workers_.emplace(worker, std::move(process).value());
     submit(WorkerAdopted{worker, record->started_at, record->config});
   }
@@ -136,6 +221,7 @@ void Supervisor::pump() {
     wake_.arm(kNever);
     stop_limit_.cancel();
     log_timer_.cancel();
+    program_timer_.cancel();
     events_.on_finished();
   }
 }
@@ -241,6 +327,7 @@ void Supervisor::start_worker(const StartWorker& action) {
     submit(SpawnFailed{worker, spawn_failure_cause(process.error()), process.error().sentence()});
     return;
   }
+  setup_.keep(worker, process.value()->pidfd());
   workers_.emplace(worker, std::move(process).value());
   write_state();
   submit(WorkerSpawned{worker});
@@ -251,6 +338,7 @@ void Supervisor::note_exit(WorkerId worker,
                            const WorkerExit& exit,
                            const Evidence& evidence) {
   probe_.forget(worker);
+  setup_.let_go(worker);
   const auto found = workers_.find(worker);
   if (found != workers_.end()) {
     loop_.retire(std::move(found->second));
@@ -276,7 +364,7 @@ void Supervisor::probe(WorkerId worker) {
                });
 }
 
-void Supervisor::write_state() {
+StoredState Supervisor::stored_state() const {
   StoredState state;
   state.instance = setup_.state.instance;
   state.boot_id = setup_.state.boot_id;
@@ -289,77 +377,13 @@ void Supervisor::write_state() {
                                process->kind().since,
                                process->api_address()});
   }
-  if (const auto saved = state_file_.save(state); !saved) {
+  return state;
+}
+
+void Supervisor::write_state() {
+  if (const auto saved = state_file_.save(stored_state()); !saved) {
     log_.error("state", "the pool's state could not be written: " + saved.error().sentence());
   }
-}
-
-void Supervisor::go_down(StopUrgency urgency, std::optional<Duration> limit) {
-  if (limit.has_value() && urgency == StopUrgency::Drain) {
-    stop_limit_.start(*limit, [this] { submit(ShutdownRequested{StopUrgency::Now}); });
-  }
-  submit(ShutdownRequested{urgency});
-}
-
-Result<std::string> Supervisor::reload() {
-  reopen_logs();  // rotation must not depend on a configuration without errors
-  auto read = setup_.read_config();
-  if (!read) {
-    log_.error("pool", "reload refused: " + read.error().sentence());
-    return read.error();
-  }
-  PoolConfig config = std::move(read.value().config);
-  setup_.account = std::move(read.value().account);
-  tunnels_.set_account(setup_.account);
-  const ConfigHash hash = config.worker_hash();
-  std::string done = hash == current_config_ ? "applied in place" : "rolling restart begins";
-  if (config.name != setup_.config.name ||
-      config.control.api_address != setup_.config.control.api_address) {
-    done += "; pool.name and control.api_address change with the next start of sc-pool";
-    config.name = setup_.config.name;
-  }
-  log_.info("pool", "configuration read again: " + done);
-  setup_.config = config;
-  current_config_ = hash;
-  launch_configs_.insert_or_assign(hash, LaunchConfig{config, setup_.account, read.value().kind});
-  submit(ConfigChanged{config.policy, hash});
-  return done;
-}
-
-void Supervisor::reopen_logs() {
-  if (const auto reopened = log_.reopen(); !reopened) {
-    log_.error("log", reopened.error().sentence());
-  }
-  for (const auto& [worker, process] : workers_) {
-    process->reopen_log();
-  }
-}
-
-void Supervisor::keep_logs() {
-  const LogSettings& log = setup_.config.log;
-  const LogKeeper keeper({setup_.directories.logs,
-                          setup_.config.name,
-                          log.max_size,
-                          log.keep,
-                          log.max_age,
-                          log.max_total});
-  std::set<std::string> current;
-  for (const auto& [worker, process] : workers_) {
-    current.insert(process->files().log);
-    // What cannot reopen its log rotates it by itself or not at all.
-    if (process->can_reopen_log() && keeper.rotate_if_large(process->files().log)) {
-      process->reopen_log();
-    }
-  }
-  if (keeper.rotate_if_large(setup_.log_file)) {
-    if (const auto reopened = log_.reopen(); !reopened) {
-      log_.error("log", reopened.error().sentence());
-    }
-  }
-  keeper.remove_old(current, loop_.wall_now());
-  keeper.limit_total(current);
-  release_unused_memory();
-  log_timer_.start(kLogPeriod, [this] { keep_logs(); });
 }
 
 }  // namespace scpool::supervisor

@@ -19,6 +19,7 @@
 #include "supervisor/core/pool_config.hpp"
 #include "supervisor/core/pool_controller.hpp"
 #include "supervisor/io/event_file.hpp"
+#include "supervisor/io/handover.hpp"
 #include "supervisor/io/pool_front.hpp"
 #include "supervisor/io/state_file.hpp"
 #include "supervisor/io/tunnel_directory.hpp"
@@ -30,6 +31,7 @@ namespace scpool::supervisor {
 
 class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual-class-destructor)
  public:
+  enum class ReadFor { Use, Looking };
   struct Setup {
     PoolConfig config;
     RestAccount account;
@@ -43,8 +45,18 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
     std::string api_address;  // empty: none
     std::optional<LocalFacts> local;
     std::string configuration_text;
-    // Reads the configuration again, for reload.
-    std::function<Result<LaunchConfig>()> read_config;
+    // Reads the configuration again.
+    std::function<Result<LaunchConfig>(ReadFor)> read_config;
+    // Exchanges the program.
+    std::function<Result<void>(const UpgradeOrder&)> upgrade;
+    std::function<UpgradeReport()> upgrade_report;
+    // Somebody who outlives us keeps a descriptor of each worker (a service manager's store).
+    std::function<void(WorkerId, int pidfd)> keep;
+    std::function<void(WorkerId)> let_go;
+    std::map<WorkerId, OpenDescriptor> kept;  // of an earlier supervisor's workers
+    // Goes on for another program of this process: its story, and what it called this
+    // configuration.
+    std::optional<Handover> inherited;
   };
   struct Events {
     std::function<void(const JournalEntry&)> on_entry;
@@ -62,6 +74,12 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   // A slot that no waiting will mend, in a sentence: a start that shows one has failed.
   std::optional<std::string> permanent_failure() const;
 
+  const PoolConfig& config() const { return setup_.config; }
+  // All that another program of this process has to know of the pool.
+  void describe(Handover& handover) const;
+  // How an exchange of programs went.
+  void note_upgrade(const UpgradeReport& report);
+
   StatusReport report() const override;
   std::string explain(SlotIndex slot) const override;
   const EventJournal& journal() const override { return journal_; }
@@ -70,11 +88,15 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   void command(PoolEvent event) override { submit(std::move(event)); }
   void go_down(StopUrgency urgency, std::optional<Duration> limit) override;
   Result<std::string> reload() override;
+  Result<std::string> plan(const PlanWish& wish) override;
+  Result<void> upgrade(const UpgradeOrder& order) override { return setup_.upgrade(order); }
+  UpgradeReport upgrade_report() const override { return setup_.upgrade_report(); }
 
  private:
   struct Performer;
 
   void take_back(const KnownProcess& known);
+  void take_back_unrecorded();
   void submit(PoolEvent event);
   void pump();
   void perform(const PoolAction& action);
@@ -86,7 +108,11 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
                  const WorkerExit& exit,
                  const Evidence& evidence);
   void probe(WorkerId worker);
+  StoredState stored_state() const;
   void write_state();
+  ConfigHash hash_of(const LaunchConfig& launch) const;
+  std::string program_mark(const PoolConfig& config) const;
+  void look_at_program();
   void keep_logs();
   WorkerProcess* find(WorkerId worker) const;
   Result<std::unique_ptr<WorkerProcess>> spawn(WorkerId worker, const LaunchConfig& launch);
@@ -106,6 +132,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   WorkerProbe probe_;
   TunnelDirectory tunnels_;
   std::map<ConfigHash, LaunchConfig> launch_configs_;  // all since the start: few and small
+  ConfigHash computed_at_takeover_{};                  // 0: nothing was taken over
   ConfigHash current_config_;
   PoolController controller_;
   std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
@@ -115,6 +142,8 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   DeadlineTimer wake_;
   Timer stop_limit_;
   Timer log_timer_;
+  Timer program_timer_;
+  std::string last_mark_;  // of the workers' program
 };
 
 }  // namespace scpool::supervisor

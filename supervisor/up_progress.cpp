@@ -5,6 +5,7 @@
 #include "common/base/text.hpp"
 #include "supervisor/io/files.hpp"
 #include "supervisor/io/pool_search.hpp"
+#include "supervisor/io/program_exchange.hpp"
 #include "supervisor/io/program_search.hpp"
 #include "supervisor/up_session.hpp"
 
@@ -44,7 +45,9 @@ Result<void> UpSession::start_grid() {
   };
   events.on_stopped = [this] { finish(); };
   grid_ = std::make_unique<LocalGrid>(loop_, std::move(settings), std::move(events));
-  return grid_->start();
+  return inherited_ && inherited_->server_pid > 0
+             ? grid_->resume({inherited_->server_pid, inherited_->server_start_time})
+             : grid_->start();
 }
 
 void UpSession::note_grid(const LocalGridAddresses& addresses) {
@@ -70,17 +73,25 @@ void UpSession::note_grid(const LocalGridAddresses& addresses) {
                       addresses.open_ingress_url,
                       Secret(addresses.user + ";tunnel=" + loaded_.config.tunnel_name + ":" +
                              key.value().reveal())};
-  screen_.server_serving(*local_, loop_.now() - began_);
+  if (!inherited_) {
+    screen_.server_serving(*local_, loop_.now() - began_);
+  }
   start_pool(account);
 }
 
 void UpSession::note_change() {
+  if (inherited_) {
+    return;  // what is half taken over would look like a loss
+  }
   const StatusReport report = supervisor_->report();
   if (report.snapshot.shutting_down && !going_down_) {
     note_going_down();  // by `sc-pool down`
     screen_.draining("Draining, as 'sc-pool down' asked for.");
   }
   screen_.show(report);
+  if (!ticker_.armed()) {
+    tick();
+  }
   tell_service(report.snapshot);
   if (going_down_ || was_ready_) {
     return;
@@ -129,17 +140,19 @@ void UpSession::keep_alive() {
   }
 }
 
+// Only a line that updates in place needs pictures; a pool that serves wakes nobody for them.
 void UpSession::tick() {
   screen_.tick();
-  if ((going_down_ || !told_ready_) && loop_.now() >= extend_at_) {
-    ask_for_time();
+  if (terminal_.is_terminal() && screen_.moves()) {
+    ticker_.start(kTickPeriod, [this] { tick(); });
   }
-  ticker_.start(kTickPeriod, [this] { tick(); });
 }
 
 void UpSession::ask_for_time() {
-  extend_at_ = loop_.now() + kExtensionPeriod;
-  notify_.extend_timeout(kExtension);
+  if (notify_.listened_to() && (going_down_ || !told_ready_)) {
+    notify_.extend_timeout(kExtension);
+    extension_.start(kExtensionPeriod, [this] { ask_for_time(); });
+  }
 }
 
 void UpSession::stop_by_signal() {
@@ -159,6 +172,7 @@ void UpSession::give_up(ExitCode code, const std::string& sentence) {
   if (going_down_) {
     return;
   }
+  give_back(sentence);
   exit_code_ = code;
   log_->error("pool", sentence);
   screen_.close();
@@ -198,6 +212,7 @@ void UpSession::finish() {
   ticker_.cancel();
   watchdog_.cancel();
   deadline_.cancel();
+  extension_.cancel();
   if (exit_code_ == ExitCode::Done) {
     screen_.stopped(loop_.now() - went_down_);
   }

@@ -3,11 +3,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "common/base/text.hpp"
 #include "supervisor/io/files.hpp"
+#include "supervisor/io/program_exchange.hpp"
 #include "supervisor/io/program_search.hpp"
 
 namespace scpool::supervisor {
@@ -46,15 +48,19 @@ UpSession::UpSession(const Invocation& invocation,
       ticker_(loop_),
       watchdog_(loop_),
       deadline_(loop_),
+      extension_(loop_),
       signals_(loop_),
-      client_(loop_) {}
+      client_(loop_),
+      upgrade_(loop_, upgrade_host()) {}
 
 ExitCode UpSession::run() {
   if (const auto prepared = prepare(); !prepared) {
+    give_back(prepared.error().sentence());
     return complain(ExitCode::Failed, prepared.error().sentence());
   }
   began_ = loop_.now();
   watch_signals();
+  release_signals();
   begin();
   loop_.run();
   control_.reset();
@@ -71,11 +77,17 @@ Result<void> UpSession::prepare() {
   if (auto made = make_directories(directories_, loaded_.config.name); !made) {
     return made;
   }
-  auto lock = PoolLock::take(directories_.state + "/supervisor.pid");
+  if (auto taken = take_over(); !taken) {
+    return taken;
+  }
+  auto lock = take_lock();
   if (!lock) {
     return lock.error().within("pool " + loaded_.config.name);
   }
   lock_.emplace(std::move(lock).value());
+  if (!inherited_) {
+    upgrade_.remove_leftovers();
+  }
   scpool::LogSettings settings;
   settings.file = log_path(directories_, loaded_.config);
   const std::string& format = loaded_.config.log.format;
@@ -93,7 +105,7 @@ Result<void> UpSession::prepare() {
     return program.error();
   }
   kind_ = program.value().kind;
-  auto state = load_state();
+  auto state = inherited_ ? Result<StoredState>(inherited_->state) : load_state();
   if (!state) {
     return state.error();
   }
@@ -106,7 +118,9 @@ Result<void> UpSession::open_api() {
   if (address.empty() || address == "off") {
     return {};
   }
-  auto api = PoolApi::listen(loop_, address);
+  auto api = inherited_ && inherited_->api >= 0
+                 ? PoolApi::adopt(loop_, OpenDescriptor(inherited_->api))
+                 : PoolApi::listen(loop_, address);
   if (!api) {
     return Error(api.error().kind(),
                  "status API: " + api.error().sentence() +
@@ -136,6 +150,8 @@ Result<StoredState> UpSession::load_state() {
     state.processes.clear();
     state.boot_id = boot;
   }
+  state.pool.next_generation = std::max(state.pool.next_generation,
+                                        highest_generation(directories_, loaded_.config.name) + 1);
   // The shutdown it was written in is over.
   state.pool.shutting_down = false;
   return loaded;
@@ -161,6 +177,12 @@ void UpSession::begin() {
   log_->info("pool",
              "sc-pool " SCPOOL_VERSION " begins",
              {{"pool", loaded_.config.name}, {"size", what}, {"config", loaded_.file}});
+  if (inherited_) {
+    tick();
+    keep_alive();
+    go_on();
+    return;
+  }
   screen_.begin("Starting pool " + loaded_.config.name + ": " + what +
                 (loaded_.mode == PoolMode::Local ? " and a server on this machine." : "."));
   const Settings& settings = invocation_.settings;
@@ -175,10 +197,27 @@ void UpSession::begin() {
   }
   tick();
   keep_alive();
+  ask_for_time();
   if (loaded_.mode == PoolMode::Cloud) {
     check_account();
   } else if (const auto started = start_grid(); !started) {
     give_up(ExitCode::Failed, started.error().sentence());
+  }
+}
+
+// The account was asked for by the program before us, and the server of --local runs.
+void UpSession::go_on() {
+  if (loaded_.mode == PoolMode::Local) {
+    if (const auto resumed = start_grid(); !resumed) {
+      give_up(ExitCode::Failed, resumed.error().sentence());
+    }
+    return;
+  }
+  const auto account = account_of(loaded_.config, directories_);
+  if (account) {
+    start_pool(account.value());
+  } else {
+    give_up(ExitCode::Failed, account.error().sentence());
   }
 }
 
@@ -228,7 +267,22 @@ void UpSession::start_pool(const RestAccount& account) {
   setup.api_address = api_ == nullptr ? "" : api_->address();
   setup.local = local_;
   setup.configuration_text = loaded_.text;
-  setup.read_config = [this] { return read_config_again(); };
+  setup.read_config = [this](Supervisor::ReadFor wish) {
+    return wish == Supervisor::ReadFor::Use ? read_config_again() : load_config_again();
+  };
+  setup.upgrade = [this](const UpgradeOrder& order) { return upgrade_.begin(order); };
+  setup.upgrade_report = [this] { return upgrade_.report(); };
+  setup.inherited = inherited_;
+  setup.keep = [this](WorkerId worker, int pidfd) { notify_.keep(stored_name(worker), pidfd); };
+  setup.let_go = [this](WorkerId worker) { notify_.let_go(stored_name(worker)); };
+  for (auto& [name, descriptor] : notify_.take_kept()) {
+    if (const auto worker = stored_worker(name)) {
+      setup.kept[*worker] = std::move(descriptor);
+    } else {
+      notify_.let_go(name);
+    }
+  }
+  remember_config(account);
   Supervisor::Events events;
   events.on_entry = [this](const JournalEntry& entry) {
     screen_.note(entry);
@@ -243,7 +297,11 @@ void UpSession::start_pool(const RestAccount& account) {
   events.on_finished = [this] { note_finished(); };
   const std::string socket = setup.control_socket;
   supervisor_ = std::make_unique<Supervisor>(loop_, *log_, std::move(setup), std::move(events));
-  auto control = ControlSocket::listen(loop_, socket, loaded_.config.control.group, *supervisor_);
+  const std::string& group = loaded_.config.control.group;
+  auto control =
+      inherited_ && inherited_->control >= 0
+          ? ControlSocket::adopt(loop_, OpenDescriptor(inherited_->control), group, *supervisor_)
+          : ControlSocket::listen(loop_, socket, group, *supervisor_);
   if (!control) {
     supervisor_.reset();
     give_up(ExitCode::Failed, control.error().sentence());
@@ -254,21 +312,29 @@ void UpSession::start_pool(const RestAccount& account) {
     api_->show(supervisor_.get());
   }
   supervisor_->start();
+  if (inherited_) {
+    loop_.post([this] { confirm_takeover(); });  // once the loop has turned
+  }
 }
 
 // The service manager is told, so that `systemctl reload` and `systemctl status` know of it too
 // when it was `sc-pool reload` or a signal that asked.
 Result<LaunchConfig> UpSession::read_config_again() {
-  if (!told_ready_ || going_down_) {
-    return load_config_again();
+  const bool tells = told_ready_ && !going_down_;
+  if (tells) {
+    notify_.reloading(loop_.now());
   }
-  notify_.reloading(loop_.now());
   auto read = load_config_again();
-  notify_.ready();
+  if (read) {
+    remember_config(read.value().account);
+  }
+  if (tells) {
+    notify_.ready();
+  }
   return read;
 }
 
-Result<LaunchConfig> UpSession::load_config_again() const {
+Result<LaunchConfig> UpSession::load_config_again() {
   auto loaded = load_pool_config(invocation_);
   if (const auto* problems = std::get_if<std::vector<Error>>(&loaded)) {
     std::string sentence;
@@ -278,18 +344,20 @@ Result<LaunchConfig> UpSession::load_config_again() const {
     return Error(ErrorKind::Invalid, sentence);
   }
   PoolConfig& config = std::get<LoadedConfig>(loaded).config;
+  std::string& text = std::get<LoadedConfig>(loaded).text;
   const auto program = find_worker_program(config.worker);
   if (!program) {
     return program.error();
   }
   const WorkerKind* kind = program.value().kind;
   if (local_.has_value()) {
-    return LaunchConfig{std::move(config), account_, kind};
+    return LaunchConfig{std::move(config), account_, kind, std::move(text)};
   }
   auto account = account_of(config, directories_);
-  return account ? Result<LaunchConfig>(
-                       LaunchConfig{std::move(config), std::move(account).value(), kind})
-                 : Result<LaunchConfig>(account.error());
+  if (!account) {
+    return account.error();
+  }
+  return LaunchConfig{std::move(config), std::move(account).value(), kind, std::move(text)};
 }
 
 }  // namespace scpool::supervisor

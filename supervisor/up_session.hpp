@@ -21,6 +21,7 @@
 #include "supervisor/pool_setup.hpp"
 #include "supervisor/start_screen.hpp"
 #include "supervisor/supervisor.hpp"
+#include "supervisor/upgrade.hpp"
 
 namespace scpool::supervisor {
 
@@ -44,8 +45,10 @@ class UpSession {
   void note_grid(const LocalGridAddresses& addresses);
   void check_account();
   void start_pool(const RestAccount& account);
+  void remember_config(const RestAccount& account);
+  void go_on();
   Result<LaunchConfig> read_config_again();
-  Result<LaunchConfig> load_config_again() const;
+  Result<LaunchConfig> load_config_again();
 
   void note_change();
   void note_ready();
@@ -53,6 +56,16 @@ class UpSession {
   void keep_alive();
   void tick();
   void ask_for_time();  // the service manager, to start or to drain
+
+  // Exchange of programs, either way.
+  Result<void> take_over();
+  Result<PoolLock> take_lock();
+  Upgrade::Host upgrade_host();
+  std::optional<std::string> obstacle_to_upgrade() const;
+  Handover describe() const;
+  void resume_after_upgrade();
+  void confirm_takeover();
+  void note_upgrade(const UpgradeReport& report);
 
   void stop_by_signal();
   void give_up(ExitCode code, const std::string& sentence);
@@ -75,7 +88,6 @@ class UpSession {
   bool going_down_ = false;
   Instant began_{};
   Instant went_down_{};
-  Instant extend_at_{};  // when to ask for more time again
 
   std::optional<PoolLock> lock_;
   std::optional<Log> log_;
@@ -84,8 +96,12 @@ class UpSession {
   Timer ticker_;
   Timer watchdog_;
   Timer deadline_;
+  Timer extension_;
   Signals signals_;
   HttpClient client_;
+  std::optional<Handover> inherited_;  // until it is confirmed
+  std::string why_back_;               // not empty: what we had handed over came back
+  std::uint64_t fingerprint_ = 0;      // of what the configuration was read from
   std::unique_ptr<PoolApi> api_;
   std::unique_ptr<LocalGrid> grid_;
   std::unique_ptr<TunnelDirectory> account_check_;
@@ -93,6 +109,7 @@ class UpSession {
   RestAccount account_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<ControlSocket> control_;
+  Upgrade upgrade_;
 };
 
 }  // namespace scpool::supervisor

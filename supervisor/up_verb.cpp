@@ -1,4 +1,6 @@
 // `up`: what can be checked before anything exists, the way into the background, then the session.
+#include "supervisor/io/program_exchange.hpp"
+#include "supervisor/takeover.hpp"
 #include "supervisor/up_session.hpp"
 #include "supervisor/verbs.hpp"
 
@@ -17,8 +19,11 @@ ExitCode run_up(const Invocation& invocation) {
   if (!directories) {
     return complain(ExitCode::Usage, directories.error().sentence());
   }
+  if (!invocation.upgrade_check.empty()) {
+    return answer_upgrade_check(invocation, config, directories.value());
+  }
   std::optional<DetachedStart> detached;
-  if (invocation.settings.is_on("detach")) {
+  if (invocation.settings.is_on("detach") && !exchanged()) {
     auto detaching = DetachedStart::detach();
     if (!detaching) {
       return complain(ExitCode::Failed, detaching.error().sentence());

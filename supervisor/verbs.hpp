@@ -9,11 +9,14 @@ namespace scpool::supervisor {
 ExitCode run_up(const Invocation& invocation);
 
 ExitCode run_down(const Invocation& invocation);
+ExitCode run_down_leftovers(const Invocation& invocation);
 ExitCode run_restart(const Invocation& invocation);
 ExitCode run_scale(const Invocation& invocation);
 ExitCode run_drain(const Invocation& invocation);
 ExitCode run_reload(const Invocation& invocation);
+ExitCode run_upgrade(const Invocation& invocation);
 ExitCode run_rollout(const Invocation& invocation);
+ExitCode run_plan(const Invocation& invocation);
 ExitCode run_explain(const Invocation& invocation);
 
 ExitCode run_status(const Invocation& invocation);

@@ -1,6 +1,5 @@
 #include "common/io/child_process.hpp"
 
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,31 +13,19 @@
 
 #include "common/base/check.hpp"
 #include "common/io/open_descriptor.hpp"
+#include "common/io/process_end.hpp"
 #include "common/io/process_start.hpp"
 #include "common/io/signals.hpp"
+#include "common/io/timer.hpp"
 #include "common/io/uv_handle.hpp"
 
 namespace scpool {
 namespace {
 
-// waitid(2) with the resource usage, which glibc's does not give.
-bool take_end(idtype_t type, int id, ProcessExit& end) {
-  siginfo_t info{};
-  rusage usage{};
-  long result = 0;
-  do {
-    result = syscall(SYS_waitid, type, id, &info, WEXITED | WNOHANG, &usage);
-  } while (result < 0 && errno == EINTR);
-  if (result < 0 || info.si_pid == 0) {
-    return false;
-  }
-  const bool exited = info.si_code == CLD_EXITED;
-  end.status = exited ? info.si_status : 0;
-  end.signal = exited ? 0 : info.si_status;
-  end.core_dumped = info.si_code == CLD_DUMPED;
-  end.max_resident_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-  return true;
-}
+// The parent of a process that is not our child takes its end in its own time; after the last of
+// these looks (a quarter of a second) the end counts as unseen.
+constexpr int kLooksForEnd = 8;
+constexpr Duration kFirstLook = std::chrono::milliseconds{1};
 
 // Children whose owner went before they ended. Nobody watches them; they are reaped when we have
 // to do with processes the next time.
@@ -50,10 +37,7 @@ class Abandoned {
   }
   void reap() {
     const std::lock_guard lock(mutex_);
-    std::erase_if(pids_, [](int pid) {
-      ProcessExit ignored;
-      return take_end(P_PID, pid, ignored);
-    });
+    std::erase_if(pids_, [](int pid) { return take_end(pid, -1).has_value(); });
   }
 
  private:
@@ -77,11 +61,15 @@ struct ChildProcess::Block {
   uv_poll_t* poll = nullptr;       // with a pidfd
   uv_signal_t* signals = nullptr;  // without: kernels before 5.4
   bool running = true;
-  bool adopted = false;
+  bool adopted = false;  // not our child
+  std::unique_ptr<Timer> next_look;
+  int looks = 0;
 
   void watch();
   void poll_pidfd();
   void look();
+  void look_at_stranger();
+  void finish(const ProcessExit& end);
   void unwatch();
 };
 
@@ -122,15 +110,32 @@ void ChildProcess::Block::poll_pidfd() {
 }
 
 void ChildProcess::Block::look() {
-  ProcessExit end;
-  end.seen = !adopted;
-  // The pidfd of somebody else's child becomes readable at its end and tells no more than that.
-  const bool ended = adopted         ? true
-                     : pidfd.valid() ? take_end(P_PIDFD, pidfd.get(), end)
-                                     : take_end(P_PID, pid, end);
-  if (!ended) {
+  if (adopted) {
+    look_at_stranger();
+  } else if (const auto end = take_end(pid, pidfd.get())) {
+    finish(*end);
+  }
+}
+
+// The pidfd is readable: it has ended. How is told later, or never.
+void ChildProcess::Block::look_at_stranger() {
+  uv_poll_stop(poll);
+  const StrangersEnd told = end_of_stranger(pidfd.get());
+  if (!told.end.has_value() && told.may_come && looks < kLooksForEnd) {
+    if (next_look == nullptr) {
+      next_look = std::make_unique<Timer>(*loop);
+    }
+    next_look->start(kFirstLook * (1U << static_cast<unsigned>(looks)),
+                     [this] { look_at_stranger(); });
+    ++looks;
     return;
   }
+  ProcessExit unseen;
+  unseen.seen = false;
+  finish(told.end.value_or(unseen));
+}
+
+void ChildProcess::Block::finish(const ProcessExit& end) {
   running = false;
   unwatch();
   const auto tell = std::exchange(on_exit, nullptr);
@@ -145,6 +150,10 @@ void ChildProcess::Block::unwatch() {
   // next.
   close_handle(std::exchange(poll, nullptr));
   close_handle(std::exchange(signals, nullptr));
+  if (next_look != nullptr) {
+    next_look->cancel();
+    loop->retire(std::move(next_look));  // perhaps from inside its own callback
+  }
   pidfd.reset();
 }
 
@@ -179,23 +188,39 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(
 
 Result<std::unique_ptr<ChildProcess>> ChildProcess::adopt(
     EventLoop& loop, const ProcessIdentity& identity, std::function<void(ProcessExit)> on_exit) {
+  OpenDescriptor pidfd(static_cast<int>(syscall(SYS_pidfd_open, identity.pid, 0)));
+  if (!pidfd.valid() && errno != ESRCH) {
+    return Error::from_errno(errno, "process " + std::to_string(identity.pid));
+  }
+  return adopt(loop, identity, std::move(pidfd), std::move(on_exit));
+}
+
+Result<std::unique_ptr<ChildProcess>> ChildProcess::adopt(
+    EventLoop& loop,
+    const ProcessIdentity& identity,
+    OpenDescriptor pidfd,
+    std::function<void(ProcessExit)> on_exit) {
+  // Looked at with the pidfd open: from here on the number cannot change its meaning.
+  const std::optional<int> meant = pid_of(pidfd.get());
+  const auto facts = read_process_facts(identity.pid);
+  const bool lives =
+      meant == identity.pid && facts.has_value() && facts->start_time == identity.start_time;
+  if (!lives && meant != -1) {
+    return Error(ErrorKind::NotFound, "process " + std::to_string(identity.pid) + " has ended");
+  }
   auto block = std::make_unique<Block>();
   block->loop = &loop;
   block->pid = identity.pid;
   block->start_time = identity.start_time;
-  block->adopted = true;
-  block->pidfd.reset(static_cast<int>(syscall(SYS_pidfd_open, identity.pid, 0)));
-  if (!block->pidfd.valid() && errno != ESRCH) {
-    return Error::from_errno(errno, "process " + std::to_string(identity.pid));
-  }
-  // Looked at after the pidfd is open: from here on the number cannot change its meaning.
-  const auto facts = read_process_facts(identity.pid);
-  if (!block->pidfd.valid() || !facts.has_value() || facts->start_time != identity.start_time) {
-    return Error(ErrorKind::NotFound, "process " + std::to_string(identity.pid) + " has ended");
-  }
+  block->adopted = !lives || facts->parent != getpid();
+  block->pidfd = std::move(pidfd);
   block->on_exit = std::move(on_exit);
   block->poll_pidfd();
   return std::unique_ptr<ChildProcess>(new ChildProcess(std::move(block)));
+}
+
+int ChildProcess::pidfd() const {
+  return block_->pidfd.get();
 }
 
 int ChildProcess::pid() const {

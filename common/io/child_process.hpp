@@ -11,6 +11,7 @@
 
 #include "common/base/result.hpp"
 #include "common/io/event_loop.hpp"
+#include "common/io/open_descriptor.hpp"
 
 namespace scpool {
 
@@ -28,7 +29,7 @@ struct ProcessExit {
   int status = 0;  // exit code when `signal` is 0
   int signal = 0;
   bool core_dumped = false;
-  bool seen = true;  // false: not our child, so the kernel does not tell how it ended
+  bool seen = true;  // false: not our child, and the kernel does not tell how it ended
   std::uint64_t max_resident_bytes = 0;
   std::string text() const;  // "exited with 1", "killed by SIGKILL"
 };
@@ -45,10 +46,17 @@ class ChildProcess {
   static Result<std::unique_ptr<ChildProcess>> spawn(EventLoop& loop,
                                                      const SpawnPlan& plan,
                                                      std::function<void(ProcessExit)> on_exit);
-  // Watches a process that was started by an earlier run of our program. NotFound: it has ended.
-  // System: the kernel has no pidfds.
+  // Watches a process that was started by an earlier run of our program, or by an earlier program
+  // of this process, whose children are ours. NotFound: it has ended. System: the kernel has no
+  // pidfds.
   static Result<std::unique_ptr<ChildProcess>> adopt(EventLoop& loop,
                                                      const ProcessIdentity& identity,
+                                                     std::function<void(ProcessExit)> on_exit);
+  // The same with a pidfd that was kept for us: also a process that has ended meanwhile, whose end
+  // is then told. NotFound: the pidfd is not of that process.
+  static Result<std::unique_ptr<ChildProcess>> adopt(EventLoop& loop,
+                                                     const ProcessIdentity& identity,
+                                                     OpenDescriptor pidfd,
                                                      std::function<void(ProcessExit)> on_exit);
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -57,6 +65,7 @@ class ChildProcess {
   ~ChildProcess();
 
   int pid() const;
+  int pidfd() const;                 // stays ours; -1 on kernels without
   std::uint64_t start_time() const;  // of /proc/PID/stat, clock ticks since boot
   bool running() const;
   // To the process alone; to its whole session's group with `kill_group`. Nothing after its end.
@@ -75,6 +84,7 @@ struct ProcessFacts {
   std::uint64_t resident_bytes = 0;
   std::uint32_t open_descriptors = 0;
   std::string command;
+  int parent = 0;
 };
 std::optional<ProcessFacts> read_process_facts(int pid);
 

@@ -106,6 +106,7 @@ void HttpConnection::finish_answer() {
   if (close_wanted_) {
     linger();
   } else {
+    has_answered_ = true;
     wait_for_request();
   }
 }

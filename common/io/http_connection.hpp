@@ -40,6 +40,8 @@ class HttpConnection final : public StreamListener {
   virtual ~HttpConnection() = default;
 
   bool is_idle() const { return state_ == State::Idle && input_.empty(); }
+  // Its first request may be on its way.
+  bool is_fresh() const { return is_idle() && !has_answered_; }
   // Closes when nothing is being answered; otherwise after the answer.
   void close_when_idle();
   // At once and for good; on_gone is not told. The service retires the object.
@@ -101,6 +103,7 @@ class HttpConnection final : public StreamListener {
   bool peer_ended_ = false;
   bool chunked_ = false;
   bool dispatching_ = false;
+  bool has_answered_ = false;
   bool pump_soon_ = false;  // the timer is for that, not for a limit
 };
 

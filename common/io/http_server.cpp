@@ -85,6 +85,50 @@ Result<void> HttpServer::listen_unix(const std::string& path, unsigned mode) {
   return {};
 }
 
+Result<Endpoint> HttpServer::listen_on(OpenDescriptor socket, const TlsContext* tls) {
+  auto listener = Listener::adopt(
+      core_->loop, std::move(socket), [core = core_.get(), tls](std::unique_ptr<Stream> stream) {
+        core->take(std::move(stream), tls);
+      });
+  if (!listener) {
+    return listener.error();
+  }
+  const Endpoint endpoint = listener.value()->endpoint();
+  core_->listeners.push_back(std::move(listener).value());
+  return endpoint;
+}
+
+void HttpServer::pause() {
+  for (const auto& listener : core_->listeners) {
+    listener->pause();
+  }
+  core_->draining = true;
+  for (HttpConnection* connection : core_->all()) {
+    if (!connection->is_fresh()) {
+      connection->close_when_idle();
+    }
+  }
+}
+
+void HttpServer::resume() {
+  core_->draining = false;
+  for (const auto& listener : core_->listeners) {
+    listener->resume();
+  }
+}
+
+bool HttpServer::quiet() const {
+  return core_->connections.empty();
+}
+
+std::vector<int> HttpServer::listening() const {
+  std::vector<int> descriptors;
+  for (const auto& listener : core_->listeners) {
+    descriptors.push_back(listener->descriptor());
+  }
+  return descriptors;
+}
+
 void HttpServer::stop_listening() {
   core_->listeners.clear();
   core_->draining = true;

@@ -96,8 +96,17 @@ class HttpServer {
   // `tls` null: plain; otherwise it must outlive the server.
   Result<Endpoint> listen_tcp(const Endpoint& at, const TlsContext* tls);
   Result<void> listen_unix(const std::string& path, unsigned mode);
+  // A listening socket of an earlier program of this process.
+  Result<Endpoint> listen_on(OpenDescriptor socket, const TlsContext* tls);
   // Accepts nothing more; open connections finish their current answer.
   void stop_listening();
+
+  // So that another program can go on with the sockets: new clients wait in the kernel's queue,
+  // open connections finish their current answer.
+  void pause();
+  void resume();
+  bool quiet() const;                  // no connection is left
+  std::vector<int> listening() const;  // stay ours
 
  private:
   struct Core;

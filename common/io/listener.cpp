@@ -97,6 +97,7 @@ struct Listener::Block {
   bool closed = false;
 
   Block(EventLoop& owner, int socket, OnConnection action);
+  void watch();
   void close();
   void accept_waiting();
   void turn_one_away();
@@ -110,6 +111,10 @@ Listener::Block::Block(EventLoop& owner, int socket, OnConnection action)
       spare(open_spare()) {
   SCPOOL_CHECK(uv_poll_init(owner.native(), poll, socket) == 0);
   poll->data = this;
+  watch();
+}
+
+void Listener::Block::watch() {
   uv_poll_start(poll, UV_READABLE, [](uv_poll_t* handle, int /*status*/, int /*events*/) noexcept {
     if (handle->data != nullptr) {
       static_cast<Block*>(handle->data)->accept_waiting();
@@ -225,6 +230,45 @@ Result<std::unique_ptr<Listener>> Listener::unix_socket(EventLoop& loop,
   block->device = made.st_dev;
   block->inode = made.st_ino;
   return std::unique_ptr<Listener>(new Listener(std::move(block)));
+}
+
+Result<std::unique_ptr<Listener>> Listener::adopt(EventLoop& loop,
+                                                  OpenDescriptor socket,
+                                                  OnConnection on_connection) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  SocketAddress address;
+  address.size = SocketAddress::kCapacity;
+  const bool usable = getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
+                      listens != 0 &&
+                      getsockname(socket.get(), address.get(), &address.size) == 0 &&
+                      fcntl(socket.get(), F_SETFD, FD_CLOEXEC) == 0 &&
+                      fcntl(socket.get(), F_SETFL, O_NONBLOCK) == 0;
+  if (!usable) {
+    return Error(ErrorKind::Invalid,
+                 "descriptor " + std::to_string(socket.get()) + " is not a listening socket");
+  }
+  auto block = std::make_unique<Block>(loop, socket.pass_on(), std::move(on_connection));
+  struct stat made {};
+  const std::string path = path_of(address);
+  if (!path.empty() && lstat(path.c_str(), &made) == 0) {
+    block->path = path;
+    block->device = made.st_dev;
+    block->inode = made.st_ino;
+  }
+  return std::unique_ptr<Listener>(new Listener(std::move(block)));
+}
+
+int Listener::descriptor() const {
+  return block_->descriptor;
+}
+
+void Listener::pause() {
+  uv_poll_stop(block_->poll);
+}
+
+void Listener::resume() {
+  block_->watch();
 }
 
 Endpoint Listener::endpoint() const {

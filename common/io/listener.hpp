@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "common/io/open_descriptor.hpp"
 #include "common/io/stream.hpp"
 
 namespace scpool {
@@ -24,11 +25,20 @@ class Listener {
                                                        const std::string& path,
                                                        unsigned mode,
                                                        OnConnection on_connection);
+  // A listening socket, TCP or Unix, that an earlier program of this process had open; connections
+  // that wait in its queue are served. Invalid: it is not one, and closed.
+  static Result<std::unique_ptr<Listener>> adopt(EventLoop& loop,
+                                                 OpenDescriptor socket,
+                                                 OnConnection on_connection);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
-  ~Listener();  // removes the socket file it made
+  ~Listener();  // removes the socket file it made or adopted
 
   Endpoint endpoint() const;  // of a TCP listener
+  int descriptor() const;     // stays ours
+  // While paused, clients connect and wait in the kernel's queue.
+  void pause();
+  void resume();
 
  private:
   struct Block;

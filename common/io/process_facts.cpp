@@ -13,6 +13,7 @@ namespace {
 
 // proc(5), /proc/PID/stat: "PID (COMM) STATE ..."; COMM may hold blanks and parentheses.
 std::optional<ProcessFacts> from_stat(const std::string& line) {
+  constexpr int kParent = 4;
   constexpr int kStartTime = 22;  // numbered from 1, as proc(5) does
   constexpr int kResidentPages = 24;
   const std::size_t open = line.find('(');
@@ -25,7 +26,9 @@ std::optional<ProcessFacts> from_stat(const std::string& line) {
   std::istringstream rest(line.substr(close + 1));
   std::string word;
   for (int number = 3; number <= kResidentPages && rest >> word; ++number) {
-    if (number == kStartTime) {
+    if (number == kParent) {
+      facts.parent = static_cast<int>(parse_number(word).value_or(0));
+    } else if (number == kStartTime) {
       facts.start_time = parse_number(word).value_or(0);
     } else if (number == kResidentPages) {
       facts.resident_bytes =

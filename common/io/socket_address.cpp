@@ -100,6 +100,15 @@ std::optional<Endpoint> endpoint_of(const SocketAddress& address) {
   return Endpoint{text, ntohs(v6.sin6_port)};
 }
 
+std::string path_of(const SocketAddress& address) {
+  sockaddr_un un{};
+  if (address.family() != AF_UNIX || address.size > sizeof un) {
+    return {};
+  }
+  std::memcpy(&un, address.storage.data(), address.size);
+  return {un.sun_path, strnlen(un.sun_path, sizeof un.sun_path)};
+}
+
 void tune_tcp(int descriptor) {
   set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(

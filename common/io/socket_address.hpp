@@ -32,6 +32,9 @@ Result<SocketAddress> unix_address(const std::string& path);
 // IPv4-mapped IPv6 addresses come out as IPv4; nothing for other families.
 std::optional<Endpoint> endpoint_of(const SocketAddress& address);
 
+// The path of a Unix socket; empty for other families, unnamed and abstract ones.
+std::string path_of(const SocketAddress& address);
+
 // Without delay, with keep-alive probes and a bounded amount of unsent bytes in the kernel, so that
 // what is queued last is not far from being sent. Never touches the buffer sizes: that would switch
 // off the kernel's autotuning.

@@ -146,6 +146,15 @@ EventJournal::EventJournal(std::size_t capacity,
   }
 }
 
+JournalRecord EventJournal::record() const {
+  return {next_cursor_, started_, ended_};
+}
+
+void EventJournal::restore(JournalRecord record) {
+  started_ = record.started;
+  ended_ = std::move(record.ended);
+}
+
 const JournalEntry& EventJournal::append(JournalEntry entry, WallTime at) {
   entry.cursor = next_cursor_++;
   entry.at = at;

@@ -38,6 +38,13 @@ std::optional<JournalEntry> parse_journal_entry(std::string_view line);
 // The entry of an action; nothing for those that are no news (probes, lists, state writes).
 std::optional<JournalEntry> journal_entry(const PoolAction& action);
 
+// What a journal's next owner goes on with.
+struct JournalRecord {
+  std::uint64_t next_cursor = 0;
+  std::uint64_t started = 0;
+  std::map<std::string, std::uint64_t> ended;
+};
+
 class EventJournal {
  public:
   // `kept` is what an earlier supervisor left, oldest first; `first_cursor` must be above all
@@ -45,6 +52,9 @@ class EventJournal {
   EventJournal(std::size_t capacity,
                std::uint64_t first_cursor,
                std::vector<JournalEntry> kept = {});
+
+  JournalRecord record() const;
+  void restore(JournalRecord record);
 
   const JournalEntry& append(JournalEntry entry, WallTime at);
 

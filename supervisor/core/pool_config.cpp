@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/fingerprint.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/core/worker_kinds.hpp"
 
@@ -96,6 +97,7 @@ class ConfigReader {
     worker.log_level = settings_.text("worker.log_level");
     worker.orphan_grace = settings_.duration("worker.orphan_grace");
     worker.open_files = settings_.count("worker.open_files");
+    worker.follow_program = settings_.is_on("worker.follow_program");
     for (const std::string& pair : settings_.list("worker.environment")) {
       const std::size_t equals = pair.find('=');
       if (equals == 0 || equals == std::string::npos) {
@@ -247,22 +249,6 @@ class ConfigReader {
   std::vector<Error> problems_;
 };
 
-// FNV-1a, 64 bits: to see a difference, not to hide anything.
-class Hash {
- public:
-  void add(std::string_view text) {
-    for (const char c : text) {
-      value_ = (value_ ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-    }
-    value_ = (value_ ^ 0xffU) * 0x100000001b3ULL;  // the end of a part
-  }
-  // Never 0: that means "none".
-  ConfigHash get() const { return {value_ == 0 ? 1 : value_}; }
-
- private:
-  std::uint64_t value_ = 0xcbf29ce484222325ULL;
-};
-
 }  // namespace
 
 const std::vector<CloudRegion>& cloud_regions() {
@@ -274,17 +260,18 @@ const std::vector<CloudRegion>& cloud_regions() {
   return regions;
 }
 
-ConfigHash PoolConfig::worker_hash() const {
-  Hash hash;
+ConfigHash PoolConfig::worker_hash(const Secret& access_key, std::string_view program_mark) const {
+  Fingerprint hash;
   hash.add(tunnel_name);
   hash.add(account.user);
-  hash.add(account.access_key.reveal());
+  hash.add(access_key.reveal());
   hash.add(account.access_key_file);
   hash.add(account.region);
   hash.add(account.rest_url);
   hash.add(account.ca_file);
   hash.add(worker.kind);
   hash.add(worker.program);
+  hash.add(program_mark);
   hash.add(worker.proxy_localhost);
   hash.add(worker.log_level);
   hash.add(log.format);
@@ -299,7 +286,12 @@ ConfigHash PoolConfig::worker_hash() const {
     hash.add(variable);
     hash.add(value);
   }
-  return hash.get();
+  return {hash.get()};
+}
+
+bool needs_new_workers(std::string_view key) {
+  return key.starts_with("worker.") || key.starts_with("account.") || key == "pool.tunnel_name" ||
+         key == "log.format" || key == "log.directory";
 }
 
 std::variant<PoolConfig, std::vector<Error>> read_pool_config(const Settings& settings,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -35,6 +36,7 @@ struct WorkerSettings {
   std::string log_level = "info";
   Duration orphan_grace = std::chrono::minutes{10};
   std::uint64_t open_files = 0;  // RLIMIT_NOFILE; 0: as inherited
+  bool follow_program = false;   // another file at its path means new workers
 };
 
 struct LogSettings {
@@ -64,8 +66,10 @@ struct PoolConfig {
   std::string run_directory;  // empty: by the rules of directories
   std::string state_directory;
 
-  // Of everything a running worker was started with; a different value means: needs new workers.
-  ConfigHash worker_hash() const;
+  // Of everything a running worker was started with, the key it got among it; a different value
+  // means: needs new workers.
+  // `program_mark` tells one file of the worker's program from the next; empty: it does not matter.
+  ConfigHash worker_hash(const Secret& access_key, std::string_view program_mark) const;
 };
 
 // The vendor's cloud: the name its clients use and that of its REST API's host.
@@ -74,6 +78,9 @@ struct CloudRegion {
   std::string full_name;  // "us-west-1"
 };
 const std::vector<CloudRegion>& cloud_regions();
+
+// Whether a running worker was started with it (what worker_hash counts in).
+bool needs_new_workers(std::string_view key);
 
 // Keys as in the file: "pool.size", "worker.program". Environment: SC_POOL_POOL_SIZE; for the
 // account also SAUCE_USERNAME, SAUCE_ACCESS_KEY, SAUCE_REGION, SAUCE_REST_URL.

@@ -268,8 +268,8 @@ void PoolState::on(const WorkerAdopted& event) {
     }
   }
   next_generation_ = std::max(next_generation_, event.worker.generation.value + 1);
+  // Not written: the record holds it already, and PoolStarted follows.
   members_.push_back(std::move(member));
-  dirty_ = true;
 }
 
 void PoolState::on(const PoolStarted& /*event*/) {

@@ -268,7 +268,9 @@ void PoolState::errand_failed(Member& member, ExitCause cause) {
     case Errand::None:
       break;
     case Errand::Rollout:
-      if (rollout_.state() != RolloutState::Running) {
+      // One that an earlier wish began tells nothing of what is wished now.
+      if (rollout_.state() != RolloutState::Running || member.restart_wished ||
+          rollout_.is_outdated(member.config)) {
         break;
       }
       rollout_.pause({ReasonKind::RolloutFailed, detail});
@@ -294,8 +296,10 @@ void PoolState::ended(Member& member,
   const bool was_active = is_active(member.state);
   const std::optional<Duration> ready_for =
       member.ready_since == kNever ? std::nullopt : std::optional(now_ - member.ready_since);
-  // A clean end deletes its tunnel, but may have failed to; a second DELETE does no harm.
-  orphans_.condemn(member.last.tunnel, now_);
+  // A clean end deletes its tunnel itself; should it have failed to, the next list shows it.
+  if (exit.how != WorkerExit::How::Exited || exit.code != 0) {
+    orphans_.condemn(member.last.tunnel, now_);
+  }
   member.doom = cause;
   // What it said last tells more than its status; with a drain everything is as it should be.
   const bool tells = cause != ExitCause::Asked && !evidence.last_lines.empty();

@@ -119,6 +119,8 @@ std::vector<SettingSpec> worker_keys() {
       level,
       typed_key("worker.orphan_grace", Duration, "10m", "A worker without supervisor ends after"),
       typed_key("worker.open_files", Count, "0", "Limit of open files of a worker; 0: inherited"),
+      typed_key(
+          "worker.follow_program", Bool, "false", "New workers when their program's file changes"),
       text_key("log.directory", "", "Where logs go; by the system's rules unless set"),
       text_key("log.file", "", "The supervisor's log; in the directory unless set; or stderr"),
       format,

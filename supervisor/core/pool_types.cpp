@@ -2,7 +2,14 @@
 
 #include <iterator>
 
+#include "common/base/text.hpp"
+
 namespace scpool::supervisor {
+namespace {
+
+constexpr const char* kStoredPrefix = "worker-";
+
+}  // namespace
 
 std::string_view to_text(WorkerState state) {
   switch (state) {
@@ -136,6 +143,25 @@ std::string to_text(const Reason& reason) {
 
 std::string to_text(WorkerId id) {
   return std::to_string(id.slot.value) + "." + std::to_string(id.generation.value);
+}
+
+std::string stored_name(WorkerId id) {
+  return kStoredPrefix + to_text(id);
+}
+
+std::optional<WorkerId> stored_worker(std::string_view name) {
+  if (!name.starts_with(kStoredPrefix)) {
+    return std::nullopt;
+  }
+  name.remove_prefix(std::string_view(kStoredPrefix).size());
+  const std::size_t dot = name.find('.');
+  const auto slot = parse_number(name.substr(0, dot));
+  const auto generation =
+      dot == std::string_view::npos ? std::nullopt : parse_number(name.substr(dot + 1));
+  if (!slot || !generation || *slot > UINT32_MAX) {
+    return std::nullopt;
+  }
+  return WorkerId{{static_cast<std::uint32_t>(*slot)}, {*generation}};
 }
 
 }  // namespace scpool::supervisor

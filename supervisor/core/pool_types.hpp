@@ -5,6 +5,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -101,6 +102,9 @@ std::string_view to_text(RolloutState state);  // "paused"
 std::string_view to_text(ReasonKind kind);     // "max-age"
 std::string to_text(const Reason& reason);     // "max-age: 24h"
 std::string to_text(WorkerId id);              // "2.17": slot.generation, as in file names
+// Under which a service manager keeps a worker's descriptor: "worker-2.17"; and back.
+std::string stored_name(WorkerId id);
+std::optional<WorkerId> stored_worker(std::string_view name);
 
 // True for Starting, Ready and Unhealthy: what size and max_surge bound.
 constexpr bool is_active(WorkerState state) {

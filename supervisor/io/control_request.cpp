@@ -11,6 +11,8 @@ using Json = nlohmann::json;
 
 constexpr double kMaxSeconds = 366.0 * 24 * 3600;
 constexpr std::uint32_t kMaxSize = 1000;
+constexpr Duration kLeastConfirmTime = std::chrono::seconds{1};
+constexpr Duration kMostConfirmTime = std::chrono::minutes{10};
 
 Error invalid(const std::string& sentence) {
   return {ErrorKind::Invalid, sentence};
@@ -110,6 +112,29 @@ Result<ControlRequest> parse_drain(const Json& body) {
   return request;
 }
 
+Result<ControlRequest> parse_upgrade(const Json& body) {
+  UpgradeOrder order;
+  const auto program = body.find("program");
+  if (program != body.end() && !program->is_null()) {
+    if (!program->is_string() || !program->get<std::string>().starts_with('/')) {
+      return invalid("program: an absolute path is wanted");
+    }
+    order.program = program->get<std::string>();
+  }
+  const auto limit = seconds_at(body, "confirm_within_s");
+  if (!limit) {
+    return limit.error();
+  }
+  order.confirm_within = limit.value().value_or(order.confirm_within);
+  if (order.confirm_within < kLeastConfirmTime || order.confirm_within > kMostConfirmTime) {
+    return invalid("confirm_within_s: from 1 to 600");
+  }
+  ControlRequest request;
+  request.upgrade = order;
+  request.done = "the new program is asked to read the pool's state";
+  return request;
+}
+
 std::optional<ControlRequest> parse_rollout(const std::string& path) {
   constexpr std::pair<std::string_view, RolloutCommand> kCommands[] = {
       {"/v1/rollout/pause", RolloutCommand::Pause},
@@ -152,10 +177,35 @@ Result<ControlRequest> parse_control_request(const std::string& path,
     request.reload = true;
     return request;
   }
+  if (path == "/v1/upgrade") {
+    return parse_upgrade(root);
+  }
   if (auto rollout = parse_rollout(path)) {
     return std::move(*rollout);
   }
   return Error(ErrorKind::NotFound, "no such command: " + path);
+}
+
+Result<PlanWish> parse_plan_wish(const std::string& what, const std::string& body, Instant now) {
+  PlanWish wish;
+  if (what == "reload") {
+    wish.what = PlanWish::What::Reload;
+    return wish;
+  }
+  if (what != "restart" && what != "scale") {
+    return Error(ErrorKind::NotFound, "there are plans for restart, reload and scale");
+  }
+  auto request = parse_control_request("/v1/" + what, body, now);
+  if (!request) {
+    return request.error();
+  }
+  if (auto* restart = std::get_if<RestartRequested>(&request.value().event)) {
+    wish.restart = std::move(*restart);
+  } else {
+    wish.what = PlanWish::What::Scale;
+    wish.size = std::get<ScaleRequested>(request.value().event).size;
+  }
+  return wish;
 }
 
 std::string message_json(const std::string& message) {

@@ -60,12 +60,8 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::listen(EventLoop& loop,
                                                              const std::string& group,
                                                              PoolFront& front) {
   auto socket = std::make_unique<ControlSocket>(loop, front);
-  if (!group.empty()) {
-    const ::group* found = getgrnam(group.c_str());
-    if (found == nullptr) {
-      return Error(ErrorKind::Invalid, "control.group: there is no group '" + group + "'");
-    }
-    socket->group_ = found->gr_gid;
+  if (auto found = socket->find_group(group); !found) {
+    return found.error();
   }
   if (auto bound = socket->server_.listen_unix(path, group.empty() ? 0600U : 0660U); !bound) {
     return bound.error();
@@ -75,6 +71,37 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::listen(EventLoop& loop,
     return Error::from_errno(errno, "control.group: " + path);
   }
   return socket;
+}
+
+Result<std::unique_ptr<ControlSocket>> ControlSocket::adopt(EventLoop& loop,
+                                                            OpenDescriptor listening,
+                                                            const std::string& group,
+                                                            PoolFront& front) {
+  auto socket = std::make_unique<ControlSocket>(loop, front);
+  if (auto found = socket->find_group(group); !found) {
+    return found.error();
+  }
+  if (auto bound = socket->server_.listen_on(std::move(listening), nullptr); !bound) {
+    return bound.error();
+  }
+  return socket;
+}
+
+Result<void> ControlSocket::find_group(const std::string& name) {
+  if (name.empty()) {
+    return {};
+  }
+  const ::group* found = getgrnam(name.c_str());
+  if (found == nullptr) {
+    return Error(ErrorKind::Invalid, "control.group: there is no group '" + name + "'");
+  }
+  group_ = found->gr_gid;
+  return {};
+}
+
+void ControlSocket::pause() {
+  events_.end_all();
+  server_.pause();
 }
 
 bool ControlSocket::is_allowed(const std::optional<PeerCredentials>& peer) const {
@@ -113,6 +140,9 @@ std::optional<HttpResponse> ControlSocket::answer_question(const HttpRequest& re
   if (request.path == "/v1/status") {
     return json_response(200, status_json(front_.report(), Audience::Owner));
   }
+  if (request.path == "/v1/upgrade") {
+    return json_response(200, upgrade_report_json(front_.upgrade_report()));
+  }
   if (const auto slot_text = rest_of(request.path, "/v1/explain/")) {
     const auto slot = parse_number(*slot_text);
     const std::string text =
@@ -124,6 +154,9 @@ std::optional<HttpResponse> ControlSocket::answer_question(const HttpRequest& re
 }
 
 HttpResponse ControlSocket::perform(const HttpRequest& request) {
+  if (const auto what = rest_of(request.path, "/v1/plan/")) {
+    return plan(*what, request.body);
+  }
   auto parsed = parse_control_request(request.path, request.body, front_.now());
   if (!parsed) {
     return json_error(parsed.error().kind() == ErrorKind::NotFound ? 404 : 400,
@@ -134,6 +167,9 @@ HttpResponse ControlSocket::perform(const HttpRequest& request) {
     const auto done = front_.reload();
     return done ? json_response(200, message_json(done.value()))
                 : json_error(422, done.error().sentence());
+  }
+  if (wanted.upgrade.has_value()) {
+    return upgrade(*wanted.upgrade, *request.credentials);
   }
   for (const SlotIndex slot : wanted.slots) {
     if (front_.explain(slot).empty()) {
@@ -146,6 +182,27 @@ HttpResponse ControlSocket::perform(const HttpRequest& request) {
     front_.command(std::move(wanted.event));
   }
   return json_response(202, message_json(wanted.done));
+}
+
+HttpResponse ControlSocket::plan(const std::string& what, const std::string& body) {
+  const auto wish = parse_plan_wish(what, body, front_.now());
+  if (!wish) {
+    return json_error(wish.error().kind() == ErrorKind::NotFound ? 404 : 400,
+                      wish.error().sentence());
+  }
+  const auto plan = front_.plan(wish.value());
+  return plan ? json_response(200, plan.value()) : json_error(422, plan.error().sentence());
+}
+
+// A member of the group may have the installed program taken up, but not name one of their own: it
+// would run as us.
+HttpResponse ControlSocket::upgrade(const UpgradeOrder& order, const PeerCredentials& peer) {
+  if (!order.program.empty() && peer.uid != 0 && peer.uid != getuid()) {
+    return json_error(403, "only root and the pool's own user may name another program");
+  }
+  const auto begun = front_.upgrade(order);
+  return begun ? json_response(202, message_json(front_.upgrade_report().sentence()))
+               : json_error(409, begun.error().sentence());
 }
 
 }  // namespace scpool::supervisor

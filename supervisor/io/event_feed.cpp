@@ -58,7 +58,12 @@ std::optional<std::uint64_t> cursor_of(const std::optional<std::string>& text) {
 EventFeed::EventFeed(EventLoop& loop) : loop_(loop), timer_(loop, [this] { on_time(); }) {}
 
 EventFeed::~EventFeed() {
-  for (auto& [id, reader] : readers_) {
+  end_all();
+}
+
+void EventFeed::end_all() {
+  Readers ended = std::exchange(readers_, {});
+  for (auto& [id, reader] : ended) {
     if (reader.follows) {
       reader.reply.end();
     } else {

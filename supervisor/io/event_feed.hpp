@@ -24,6 +24,8 @@ class EventFeed {
   // comes), wait_s=SECONDS (one answer, as soon as there is anything). `Accept: text/event-stream`
   // asks for server-sent events, which always follow; Last-Event-ID goes before since.
   void answer(const PoolFront& front, const HttpRequest& request, HttpReply reply);
+  // Readers come back, to us or to who goes on for us.
+  void end_all();
   // The journal grew.
   void note_news();
 

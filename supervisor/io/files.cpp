@@ -95,6 +95,43 @@ Result<Secret> read_credential(const std::string& directory, const std::string& 
   return read_secret(directory + "/" + name, S_IROTH | S_IWOTH);
 }
 
+Result<void> write_private_file(const std::string& path, const std::string& text) {
+  const int descriptor =
+      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (descriptor < 0) {
+    return Error::from_errno(errno, path);
+  }
+  std::size_t done = 0;
+  int failure = 0;
+  while (done < text.size() && failure == 0) {
+    const ssize_t count = write(descriptor, text.data() + done, text.size() - done);
+    if (count < 0) {
+      failure = errno == EINTR ? 0 : errno;
+    } else {
+      done += static_cast<std::size_t>(count);
+    }
+  }
+  if (failure == 0 && fsync(descriptor) != 0) {
+    failure = errno;
+  }
+  close(descriptor);
+  if (failure != 0) {
+    unlink(path.c_str());
+    return Error::from_errno(failure, path);
+  }
+  return {};
+}
+
+std::string file_mark(const std::string& path) {
+  struct stat facts {};
+  if (stat(path.c_str(), &facts) != 0) {
+    return {};
+  }
+  return std::to_string(facts.st_dev) + ":" + std::to_string(facts.st_ino) + ":" +
+         std::to_string(facts.st_size) + ":" + std::to_string(facts.st_mtim.tv_sec) + "." +
+         std::to_string(facts.st_mtim.tv_nsec);
+}
+
 bool file_exists(const std::string& path) {
   return access(path.c_str(), F_OK) == 0;
 }

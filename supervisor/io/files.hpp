@@ -18,6 +18,10 @@ Result<Secret> read_secret_file(const std::string& path);
 // Of systemd's LoadCredential=. Who may read it is the service manager's care: it grants access by
 // an ACL, whose mask looks like a group's right in the mode.
 Result<Secret> read_credential(const std::string& directory, const std::string& name);
+// The whole text, mode 0600, through to the disk; nothing is left of a failure.
+Result<void> write_private_file(const std::string& path, const std::string& text);
+// Tells one file at a path from the next: device, inode, size, time of change. Empty: none there.
+std::string file_mark(const std::string& path);
 bool file_exists(const std::string& path);
 // Removes an empty directory; anything else stays.
 void remove_empty_directory(const std::string& path);

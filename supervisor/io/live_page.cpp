@@ -24,7 +24,12 @@ std::string page_event(const std::string& content) {
 LivePage::LivePage(EventLoop& loop) : loop_(loop), timer_(loop, [this] { send(); }) {}
 
 LivePage::~LivePage() {
-  for (auto& [id, reply] : readers_) {
+  end_all();
+}
+
+void LivePage::end_all() {
+  auto ended = std::exchange(readers_, {});
+  for (auto& [id, reply] : ended) {
     reply.end();
   }
 }

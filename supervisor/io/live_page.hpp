@@ -19,6 +19,8 @@ class LivePage {
   ~LivePage();  // ends every answer
 
   void answer(const PoolFront& front, HttpReply reply);
+  // Browsers come back, to us or to who goes on for us.
+  void end_all();
   // Something happened: the pages are sent soon, once for all that happens until then.
   void note_news();
 

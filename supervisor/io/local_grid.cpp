@@ -84,6 +84,27 @@ Result<void> LocalGrid::start() {
   return spawn();
 }
 
+Result<void> LocalGrid::resume(const ProcessIdentity& server) {
+  auto serving = read_local_grid_addresses(addresses_file());
+  auto process =
+      ChildProcess::adopt(loop_, server, [this](const ProcessExit& exit) { note_exit(exit); });
+  if (!serving || !process || serving.value().pid != server.pid) {
+    return start();
+  }
+  addresses_ = std::move(serving).value();
+  process_ = std::move(process).value();
+  state_ = State::Serving;
+  has_served_ = true;
+  started_at_ = loop_.now();
+  events_.on_serving(*addresses_);
+  return {};
+}
+
+ProcessIdentity LocalGrid::identity() const {
+  return process_ == nullptr ? ProcessIdentity{}
+                             : ProcessIdentity{process_->pid(), process_->start_time()};
+}
+
 // The same ports again, so that workers find the server where they left it.
 std::vector<std::string> LocalGrid::arguments() const {
   std::vector<std::string> words = {"run",

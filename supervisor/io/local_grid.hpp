@@ -55,6 +55,10 @@ class LocalGrid {
   LocalGrid(EventLoop& loop, LocalGridSettings settings, Events events);
 
   Result<void> start();
+  // Goes on with the one that an earlier program of this process started; start() when it is gone.
+  Result<void> resume(const ProcessIdentity& server);
+  // Of the one that runs; pid 0: none.
+  ProcessIdentity identity() const;
   // TERM, KILL at the deadline; on_stopped follows, at once when nothing runs.
   void stop();
   const std::optional<LocalGridAddresses>& addresses() const { return addresses_; }

@@ -127,6 +127,22 @@ void PoolApi::take(const HttpRequest& request, HttpReply reply) {
   }
 }
 
+Result<std::unique_ptr<PoolApi>> PoolApi::adopt(EventLoop& loop, OpenDescriptor socket) {
+  auto api = std::make_unique<PoolApi>(loop);
+  auto bound = api->server_.listen_on(std::move(socket), nullptr);
+  if (!bound) {
+    return bound.error();
+  }
+  api->endpoint_ = bound.value();
+  return api;
+}
+
+void PoolApi::pause() {
+  events_.end_all();
+  pages_.end_all();
+  server_.pause();
+}
+
 HttpResponse PoolApi::answer(const HttpRequest& request) const {
   if (!is_question(request)) {
     return method_not_allowed();

@@ -24,6 +24,8 @@ class PoolApi {
  public:
   // Exists: the port is taken; the sentence names its holder.
   static Result<std::unique_ptr<PoolApi>> listen(EventLoop& loop, const std::string& address);
+  // On the listening socket of an earlier program of this process.
+  static Result<std::unique_ptr<PoolApi>> adopt(EventLoop& loop, OpenDescriptor socket);
   explicit PoolApi(EventLoop& loop);
   PoolApi(const PoolApi&) = delete;
   PoolApi& operator=(const PoolApi&) = delete;
@@ -35,6 +37,11 @@ class PoolApi {
     events_.note_news();
     pages_.note_news();
   }
+  // For an exchange of programs: new clients wait until resume().
+  void pause();
+  void resume() { server_.resume(); }
+  bool quiet() const { return server_.quiet(); }
+  int descriptor() const { return server_.listening().front(); }
   std::string address() const { return endpoint_.text(); }
 
  private:

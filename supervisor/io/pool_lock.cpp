@@ -60,13 +60,32 @@ Result<PoolLock> PoolLock::take(const std::string& path) {
       continue;
     }
     PoolLock lock(path, descriptor);
-    const std::string content = std::to_string(getpid()) + "\n";
-    if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, content.data(), content.size(), 0) !=
-                                             static_cast<ssize_t>(content.size())) {
-      return Error::from_errno(errno, path);
+    if (auto named = lock.name_us(); !named) {
+      return named.error();
     }
     return lock;
   }
+}
+
+Result<PoolLock> PoolLock::adopt(const std::string& path, int descriptor) {
+  if (!is_still_at(descriptor, path) || flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    return Error(ErrorKind::Invalid, path + ": the lock was not handed over");
+  }
+  fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  PoolLock lock(path, descriptor);
+  if (auto named = lock.name_us(); !named) {
+    return named.error();
+  }
+  return lock;
+}
+
+Result<void> PoolLock::name_us() const {
+  const std::string content = std::to_string(getpid()) + "\n";
+  if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, content.data(), content.size(), 0) !=
+                                            static_cast<ssize_t>(content.size())) {
+    return Error::from_errno(errno, path_);
+  }
+  return {};
 }
 
 PoolLock::PoolLock(std::string path, int descriptor)

@@ -13,6 +13,9 @@ class PoolLock {
  public:
   // Exists: another process holds it; the sentence names its pid.
   static Result<PoolLock> take(const std::string& path);
+  // One that an earlier program of this supervisor holds by that descriptor; now it names us.
+  static Result<PoolLock> adopt(const std::string& path, int descriptor);
+  int descriptor() const { return descriptor_; }
   PoolLock(PoolLock&& other) noexcept;
   PoolLock& operator=(PoolLock&&) = delete;
   PoolLock(const PoolLock&) = delete;
@@ -21,6 +24,7 @@ class PoolLock {
 
  private:
   PoolLock(std::string path, int descriptor);
+  Result<void> name_us() const;
   std::string path_;
   int descriptor_;
 };

@@ -26,7 +26,14 @@ std::string absolute(const std::string& path) {
 }  // namespace
 
 std::string own_program() {
-  return absolute("/proc/self/exe");
+  constexpr std::string_view kReplaced = " (deleted)";  // proc(5): another file has the path now
+  std::array<char, PATH_MAX> target{};
+  const ssize_t size = readlink("/proc/self/exe", target.data(), target.size());
+  std::string path(target.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  if (path.ends_with(kReplaced)) {
+    path.resize(path.size() - kReplaced.size());
+  }
+  return path;
 }
 
 Result<std::string> find_program(const std::string& name) {

@@ -18,6 +18,40 @@ ServiceNotify::ServiceNotify() {
     watchdog_period_ = std::chrono::microseconds{period_us / 2};
   }
   unsetenv("NOTIFY_SOCKET");
+  char** names = nullptr;
+  const int count = sd_listen_fds_with_names(1, &names);
+  for (int i = 0; i < count; ++i) {
+    OpenDescriptor descriptor(SD_LISTEN_FDS_START + i);
+    kept_[names[i]] = std::move(descriptor);
+    std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): the library's list is ours to free
+  }
+  std::free(names);  // NOLINT(cppcoreguidelines-no-malloc)
+}
+
+void ServiceNotify::keep(const std::string& name, int descriptor) const {
+  if (socket_.empty() || descriptor < 0) {
+    return;
+  }
+  setenv("NOTIFY_SOCKET", socket_.c_str(), 1);
+  // FDPOLL=0: the manager must not drop it when the process ends; that end is what we want to know.
+  const std::string message = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
+  sd_pid_notify_with_fds(0, 1, message.c_str(), &descriptor, 1);
+}
+
+void ServiceNotify::let_go(const std::string& name) const {
+  send("FDSTOREREMOVE=1\nFDNAME=" + name);
+}
+
+std::vector<std::string> ServiceNotify::environment() const {
+  std::vector<std::string> lines;
+  if (!socket_.empty()) {
+    lines.push_back("NOTIFY_SOCKET=" + socket_);
+  }
+  if (watchdog_period_ > Duration::zero()) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(2 * watchdog_period_);
+    lines.push_back("WATCHDOG_USEC=" + std::to_string(us.count()));
+  }
+  return lines;
 }
 
 void ServiceNotify::ready() {

@@ -2,16 +2,24 @@
 // Silent when no manager asked (NOTIFY_SOCKET not set). Decides nothing.
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/base/time.hpp"
+#include "common/io/open_descriptor.hpp"
 
 namespace scpool::supervisor {
 
 class ServiceNotify {
  public:
-  // Reads NOTIFY_SOCKET and WATCHDOG_USEC and removes both, so that no child inherits them.
+  // Reads NOTIFY_SOCKET, WATCHDOG_USEC and LISTEN_FDS and removes them, so that no child inherits
+  // them.
   ServiceNotify();
+
+  // What the constructor has removed, as "NAME=value", for another program of this process.
+  std::vector<std::string> environment() const;
 
   bool listened_to() const { return !socket_.empty(); }
   void ready();
@@ -21,6 +29,12 @@ class ServiceNotify {
   void status(const std::string& line);
   // Asks for more time to stop than the unit allows.
   void extend_timeout(Duration by);
+
+  // A descriptor that the manager keeps for the next supervisor, under a name; a pidfd of a worker.
+  void keep(const std::string& name, int descriptor) const;
+  void let_go(const std::string& name) const;
+  // What was kept of an earlier supervisor, by name; once.
+  std::map<std::string, OpenDescriptor> take_kept() { return std::exchange(kept_, {}); }
 
   // How often alive() is wanted; zero: never.
   Duration watchdog_period() const { return watchdog_period_; }
@@ -32,6 +46,7 @@ class ServiceNotify {
   std::string socket_;
   Duration watchdog_period_ = Duration::zero();
   std::string last_status_;
+  std::map<std::string, OpenDescriptor> kept_;
 };
 
 }  // namespace scpool::supervisor

@@ -8,35 +8,10 @@
 #include <fstream>
 #include <sstream>
 
+#include "supervisor/io/files.hpp"
+
 namespace scpool::supervisor {
 namespace {
-
-Result<void> write_synced(const std::string& path, const std::string& text) {
-  const int descriptor =
-      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (descriptor < 0) {
-    return Error::from_errno(errno, path);
-  }
-  std::size_t done = 0;
-  int failure = 0;
-  while (done < text.size() && failure == 0) {
-    const ssize_t count = write(descriptor, text.data() + done, text.size() - done);
-    if (count < 0) {
-      failure = errno == EINTR ? 0 : errno;
-    } else {
-      done += static_cast<std::size_t>(count);
-    }
-  }
-  if (failure == 0 && fsync(descriptor) != 0) {
-    failure = errno;
-  }
-  close(descriptor);
-  if (failure != 0) {
-    unlink(path.c_str());
-    return Error::from_errno(failure, path);
-  }
-  return {};
-}
 
 // The rename itself must be on the disk too.
 void sync_directory_of(const std::string& path) {
@@ -76,7 +51,7 @@ Result<void> StateFile::save(const StoredState& state) {
     return {};
   }
   const std::string temporary = path_ + ".new";
-  if (auto written = write_synced(temporary, text); !written) {
+  if (auto written = write_private_file(temporary, text); !written) {
     return written;
   }
   if (rename(temporary.c_str(), path_.c_str()) != 0) {

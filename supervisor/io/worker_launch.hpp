@@ -16,6 +16,7 @@ struct LaunchConfig {
   PoolConfig config;
   RestAccount account;
   const WorkerKind* kind = &our_worker();
+  std::string text = {};  // of the configuration, secrets hidden
 };
 
 // What a worker's program says of itself; only for kinds that can be asked.

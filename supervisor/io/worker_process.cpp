@@ -71,16 +71,6 @@ WorkerExit to_worker_exit(const ProcessExit& exit) {
 
 }  // namespace
 
-WorkerFiles worker_files(const PoolDirectories& directories,
-                         const std::string& pool,
-                         WorkerId worker) {
-  const std::string name = "/" + pool + "-" + to_text(worker);
-  return {directories.logs + name + ".log",
-          directories.runtime + name + ".pid",
-          directories.runtime + name + ".ready",
-          directories.runtime + name + ".sock"};
-}
-
 std::vector<std::pair<std::string, std::string>> inherited_environment() {
   std::vector<std::pair<std::string, std::string>> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -154,10 +144,12 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::adopt(EventLoop& loop,
                                                             const WorkerKind& kind,
                                                             WorkerLaunch launch,
                                                             const ProcessIdentity& identity,
+                                                            OpenDescriptor pidfd,
                                                             OnExit on_exit) {
   auto worker = std::make_unique<WorkerProcess>(kind, std::move(launch), std::move(on_exit));
-  auto process = ChildProcess::adopt(
-      loop, identity, [self = worker.get()](const ProcessExit& exit) { self->note_exit(exit); });
+  const auto tell = [self = worker.get()](const ProcessExit& exit) { self->note_exit(exit); };
+  auto process = pidfd.valid() ? ChildProcess::adopt(loop, identity, std::move(pidfd), tell)
+                               : ChildProcess::adopt(loop, identity, tell);
   if (!process) {
     remove_run_files(worker->files());
     return process.error();

@@ -12,22 +12,11 @@
 #include "common/base/ids.hpp"
 #include "common/base/result.hpp"
 #include "common/io/child_process.hpp"
-#include "supervisor/core/directories.hpp"
 #include "supervisor/core/pool_events.hpp"
 #include "supervisor/core/worker_kinds.hpp"
+#include "supervisor/io/worker_files.hpp"
 
 namespace scpool::supervisor {
-
-// "<pool>-<slot>.<generation>.{log,pid,ready,sock}".
-struct WorkerFiles {
-  std::string log;
-  std::string pid_file;
-  std::string ready_file;
-  std::string socket;
-};
-WorkerFiles worker_files(const PoolDirectories& directories,
-                         const std::string& pool,
-                         WorkerId worker);
 
 struct WorkerLaunch {
   WorkerId worker;
@@ -46,12 +35,14 @@ class WorkerProcess {
                                                       const WorkerKind& kind,
                                                       WorkerLaunch launch,
                                                       OnExit on_exit);
-  // One that an earlier supervisor started, with its pid and start time as they were written down.
-  // NotFound: that process has ended (its pid may belong to another by now).
+  // One that an earlier supervisor started, with its pid and start time as they were written down,
+  // and its pidfd where one was kept: then an end that nobody saw is still told. NotFound: that
+  // process has ended (its pid may belong to another by now).
   static Result<std::unique_ptr<WorkerProcess>> adopt(EventLoop& loop,
                                                       const WorkerKind& kind,
                                                       WorkerLaunch launch,
                                                       const ProcessIdentity& identity,
+                                                      OpenDescriptor pidfd,
                                                       OnExit on_exit);
   // For start() and adopt() alone: it has no process yet.
   WorkerProcess(const WorkerKind& kind, WorkerLaunch launch, OnExit on_exit);
@@ -65,6 +56,7 @@ class WorkerProcess {
   const WorkerKind& kind() const { return kind_; }
   WallTime started_at() const { return started_at_; }
   int pid() const { return process_->pid(); }
+  int pidfd() const { return process_->pidfd(); }
   std::uint64_t start_time() const { return process_->start_time(); }
 
   void drain();  // the kind's drain signal

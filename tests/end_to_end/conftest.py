@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from pool import BIN, Pool  # noqa: E402
+from stub_pool import StubPool  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 
@@ -65,3 +66,15 @@ def own_pool(tmp_path):
         yield mine
     finally:
         mine.destroy()
+
+
+@pytest.fixture
+def stub_pool(tmp_path):
+    pools = []
+
+    def make(**how):
+        pools.append(StubPool(tmp_path, **how))
+        return pools[-1]
+    yield make
+    for pool in pools:
+        pool.destroy()

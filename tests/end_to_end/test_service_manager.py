@@ -1,6 +1,8 @@
 """The units, under a real systemd: start, crash, hang, reload, nightly restart, stop."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import time
@@ -112,7 +114,7 @@ def wait_for_another_supervisor(host, before):
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("unit", ["sc-pool@.service", "sc-pool-restart@.service"])
+@pytest.mark.parametrize("unit", ["sc-pool@.service", "sc-pool-restart@.service", "sc-pool-leftovers@.service"])
 def test_exposure(unit):
     answer = subprocess.run(["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=15",
                              SOURCE / "systemd" / unit], capture_output=True, text=True)
@@ -120,7 +122,7 @@ def test_exposure(unit):
 
 
 def test_the_units_are_well_formed(host):
-    answer = host.run("systemd-analyze", "verify", "--man=no", POOL, "sc-pool-restart@main.service",
+    answer = host.run("systemd-analyze", "verify", "--man=no", POOL, "sc-pool-restart@main.service", "sc-pool-leftovers@main.service",
                       "sc-pool-restart@main.timer")
     assert answer.returncode == 0
     assert "sc-pool" not in answer.stderr, answer.stderr
@@ -158,6 +160,58 @@ def test_a_supervisor_that_hangs_is_replaced_by_one_that_takes_its_workers_back(
     wait_for_another_supervisor(pool, supervisor)
     assert identities(pool) == before
     assert "watchdog" in pool.do("journalctl", "--no-pager", "--unit", POOL).lower()
+
+
+def test_how_a_worker_ended_while_there_was_no_supervisor_is_known_to_the_next(pool):
+    assert pool.shown(POOL, "NFileDescriptorStore") == "3"
+    before, supervisor = identities(pool), pool.shown(POOL, "MainPID")
+    pool.do("kill", "-KILL", supervisor)
+    pool.do("kill", "-SEGV", str(before[1][1]))
+    wait_for_another_supervisor(pool, supervisor)
+    after = identities(pool)
+    assert (after[0], after[2]) == (before[0], before[2])
+    assert after[1][2] > before[1][2]
+    events = [json.loads(line) for line in pool.do("sc-pool", "events", "--pool", "main", "--json").splitlines()]
+    end = next(event for event in reversed(events) if event["event"] == "worker-exited")
+    assert (end["slot"], end["generation"]) == (1, before[1][2])
+    kernel = tuple(int(part) for part in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+    assert end["cause"] == ("crash" if kernel >= (6, 15) else "unknown"), end
+    wait_for(lambda: pool.shown(POOL, "NFileDescriptorStore") == "3", "what is stale is removed")
+
+
+def test_an_upgrade_is_no_restart(pool):
+    before, supervisor = identities(pool), pool.shown(POOL, "MainPID")
+    pool.do("cp", "/usr/bin/sc-pool", "/usr/bin/sc-pool.new")
+    pool.do("mv", "/usr/bin/sc-pool.new", "/usr/bin/sc-pool")
+    assert "3 workers kept" in pool.do("sc-pool", "upgrade", "--pool", "main")
+    for _ in range(3):
+        pool.do("sc-pool", "upgrade", "--pool", "main")
+    assert identities(pool) == before
+    assert pool.shown(POOL, "MainPID") == supervisor
+    assert pool.shown(POOL, "ActiveState") == "active"
+    assert pool.shown(POOL, "NFileDescriptorStore") == "3"
+    for _ in range(2):
+        fed = pool.shown(POOL, "WatchdogTimestampMonotonic")
+        wait_for(lambda: pool.shown(POOL, "WatchdogTimestampMonotonic") != fed, "the watchdog is fed")
+    assert (pool.shown(POOL, "MainPID"), pool.shown(POOL, "StatusText")[:6]) == (supervisor, "3 of 3")
+
+
+def test_a_stop_between_a_crash_and_the_restart_leaves_no_worker(host):
+    patient = f"/run/systemd/system/{POOL}.d/patient.conf"
+    host.do("mkdir", "-p", f"/run/systemd/system/{POOL}.d")
+    host.do("sh", "-c", f"printf '[Service]\\nRestartSec=1h\\n' > {patient}")
+    host.do("systemctl", "daemon-reload")
+    host.do("systemctl", "start", POOL)
+    host.do("sc-pool", "wait", "--pool", "main", "--timeout", "60s")
+    host.do("kill", "-KILL", host.shown(POOL, "MainPID"))
+    wait_for(lambda: host.shown(POOL, "SubState") == "auto-restart", "a new supervisor is waited for")
+    assert len(host.do("pgrep", "--exact", "sc-worker").split()) == 3
+    host.do("systemctl", "stop", POOL)
+    assert host.shown(POOL, "ActiveState") == "inactive"
+    wait_for(lambda: host.run("pgrep", "--list-full", "--uid", "sc-pool").stdout == "", "the workers are gone")
+    assert "3 workers had been left" in host.do("journalctl", "--no-pager", "--unit", "sc-pool-leftovers@main")
+    host.do("rm", patient)
+    host.do("systemctl", "daemon-reload")
 
 
 def test_reload(pool):

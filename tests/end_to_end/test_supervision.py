@@ -3,86 +3,15 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 
 import pytest
 
-from pool import BIN, PATIENCE, Pool, wait_for
-
-STUB = BIN / "stub_worker"
-
-
-class StubPool(Pool):
-    """`sc-pool up` whose workers are stubs; `stub` is their environment."""
-
-    def __init__(self, directory, size=2, stub=(), settings=""):
-        super().__init__(directory, name="stubs")
-        key = directory / "key"
-        key.write_text("not a real key\n")
-        key.chmod(0o600)
-        words = ", ".join(f'"{word}"' for word in stub)
-        self.config.write_text(f"""
-[pool]
-size = {size}
-min_ready_time = "0s"
-canary_time = "0s"
-drain_timeout = "20s"
-stop_grace = "500ms"
-{settings}
-[health]
-rest_period = "0s"
-probe_period = "100ms"
-[restart]
-backoff_base = "20ms"
-[worker]
-program = "{STUB}"
-environment = [{words}]
-[account]
-user = "nobody"
-access_key_file = "{key}"
-rest_url = "http://127.0.0.1:9/rest/v1"
-""")
-
-    def command(self, *words):
-        return [BIN / "sc-pool", "up", "--config", self.config, "--pool", self.name,
-                "--api-address", "127.0.0.1:0", *words]
-
-    def start(self, *words, ready=True):
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL, stdout=output,
-                                            stderr=subprocess.STDOUT, env=self.environment)
-        if ready:
-            self.wait_ready()
-        return self
-
-    def up(self, *words):
-        """For an `up` that ends by itself."""
-        return subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              env=self.environment, timeout=PATIENCE)
-
-    def check_nothing_left(self):
-        wait_for(lambda: self.pids() == [], "every process of the pool has ended")
-        assert self.left_over_files() == []
-
-
-@pytest.fixture
-def stub_pool(tmp_path):
-    pools = []
-
-    def make(**how):
-        pools.append(StubPool(tmp_path, **how))
-        return pools[-1]
-    yield make
-    for pool in pools:
-        pool.destroy()
-
-
-def at_full_strength(pool):
-    status = pool.status()
-    ready = [worker for worker in status["workers"] if worker["state"] == "ready"]
-    return len(ready) == status["size"] == len(status["workers"]) and ready
+from pool import BIN, PATIENCE, wait_for
+from stub_pool import STUB, at_full_strength
 
 
 def test_a_killed_worker_is_replaced_and_the_others_are_left_alone(stub_pool):
@@ -108,7 +37,12 @@ def test_generations_never_repeat(stub_pool):
     first = pool.workers()[0]["generation"]
     assert pool.stop() == 0
     pool.start()
-    assert pool.workers()[0]["generation"] > first
+    second = pool.workers()[0]["generation"]
+    assert second > first
+    assert pool.stop() == 0
+    (pool.directory / "state" / "state.json").unlink()  # names of logs are a second memory
+    pool.start()
+    assert pool.workers()[0]["generation"] > second
     assert pool.stop() == 0
 
 
@@ -196,6 +130,64 @@ def test_a_rolling_restart_keeps_the_pool_at_strength(stub_pool):
     pool.check_nothing_left()
 
 
+def test_a_plan_is_what_is_then_done(stub_pool):
+    pool = stub_pool(size=3, settings='max_surge = 2').start()
+    table = pool.verb("plan", "restart")
+    assert table.returncode == 0 and all(len(line) <= 100 for line in table.stdout.splitlines()), table
+    plan = json.loads(pool.verb("plan", "restart", "--json").stdout)
+    assert (plan["lowest_ready"], plan["most_workers"], plan["comes_to_rest"]) == (3, 5, True)
+    cursor = json.loads(pool.verb("events", "--json").stdout.splitlines()[-1])["cursor"]
+    assert pool.verb("restart", "--wait").returncode == 0
+    done = [json.loads(line) for line in pool.verb("events", "--json", "--since", str(cursor)).stdout.splitlines()]
+    for what, event in (("start", "start-worker"), ("drain", "drain-worker")):
+        assert [(step["slot"], step["generation"]) for step in plan["steps"] if step["do"] == what] == \
+            [(entry["slot"], entry["generation"]) for entry in done if entry["event"] == event]
+    assert "No worker" in pool.verb("plan", "scale", "3").stdout
+    assert len(json.loads(pool.verb("plan", "scale", "5", "--json").stdout)["steps"]) == 2
+    good = pool.config.read_text()
+    pool.config.write_text(good.replace('"100ms"', '"200ms"').replace("[worker]", '[worker]\nlog_level = "debug"'))
+    plan = json.loads(pool.verb("plan", "reload", "--json").stdout)
+    assert {each["key"]: each["applied"] for each in plan["settings"]} == {
+        "health.probe_period": "in place", "worker.log_level": "by new workers"}
+    assert len(plan["steps"]) == 6
+    assert pool.status()["rollout"]["state"] == "idle"
+    pool.config.write_text(good.replace("size = 3", "size = 0"))
+    refused = pool.verb("plan", "reload")
+    assert refused.returncode == 2 and "pool.size" in refused.stderr
+    assert pool.verb("plan", "scale").returncode == 2
+    assert pool.stop() == 0
+
+
+def test_another_file_of_the_workers_program_means_new_workers_where_it_is_wished(stub_pool, tmp_path):
+    program = tmp_path / "worker-program"
+    shutil.copy(STUB, program)
+    pool = stub_pool(size=2, worker=program).start()
+    pool.config.write_text(pool.config.read_text().replace("[worker]", "[worker]\nfollow_program = true"))
+    assert pool.verb("reload").returncode == 0
+    wait_for(lambda: at_full_strength(pool) and pool.status()["rollout"]["state"] == "idle", "the setting is on")
+    before = {worker["pid"] for worker in pool.workers()}
+    shutil.copy(STUB, tmp_path / "next")
+    (tmp_path / "next").rename(program)
+    wait_for(lambda: at_full_strength(pool) and not before & {worker["pid"] for worker in pool.workers()},
+             "workers of the new file")
+    assert pool.stop() == 0
+
+
+def test_what_a_crash_has_left_is_ended_without_a_supervisor(stub_pool):
+    pool = stub_pool(size=2, stub=["STUB_DRAIN_MS=300"]).start()
+    words = ("down", "--leftovers", "--config", str(pool.config))
+    refused = pool.verb(*words)
+    assert refused.returncode == 1 and "already up" in refused.stderr
+    pool.process.kill()
+    pool.process.wait()
+    answer = pool.verb(*words)
+    assert answer.returncode == 0 and "2 workers had been left" in answer.stdout
+    assert pool.pids() == []
+    assert "0 workers" in pool.verb(*words).stdout
+    pool.start()
+    assert pool.stop() == 0
+
+
 def test_scaling_and_draining(stub_pool):
     pool = stub_pool(size=2).start()
     assert pool.verb("scale", "4", "--wait").returncode == 0
@@ -223,6 +215,17 @@ def test_reload_is_all_or_nothing(stub_pool):
     pool.config.write_text(good.replace("size = 1", "size = 2"))
     assert pool.verb("reload").returncode == 0
     wait_for(lambda: len(at_full_strength(pool) or []) == 2, "the new size is there")
+    assert pool.stop() == 0
+
+
+def test_another_key_in_the_same_file_means_new_workers(stub_pool):
+    pool = stub_pool(size=2).start()
+    before = {worker["pid"] for worker in pool.workers()}
+    assert pool.verb("reload").stdout.strip() == "applied in place"
+    (pool.directory / "key").write_text("another key\n")
+    assert pool.verb("reload").stdout.strip() == "rolling restart begins"
+    wait_for(lambda: not before & {worker["pid"] for worker in at_full_strength(pool) or [{"pid": min(before)}]},
+             "workers with the new key")
     assert pool.stop() == 0
 
 

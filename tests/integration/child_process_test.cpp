@@ -3,6 +3,9 @@
 #include <dirent.h>
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -291,4 +294,92 @@ TEST_CASE("facts of a process") {
   run_until(loop, [&] { return ended; });
   CHECK_FALSE(read_process_facts(child.value()->pid()).has_value());
   CHECK_FALSE(read_process_facts(0).has_value());
+}
+
+namespace {
+
+// Not by ChildProcess: what an earlier program has started.
+int start_apart(const std::vector<std::string>& words, int output) {
+  std::vector<char*> arguments;
+  for (const std::string& word : words) {
+    arguments.push_back(const_cast<char*>(word.c_str()));
+  }
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  pid_t pid = 0;
+  CHECK(posix_spawn(&pid, arguments[0], &actions, nullptr, arguments.data(), environ) == 0);
+  posix_spawn_file_actions_destroy(&actions);
+  return pid;
+}
+
+ProcessIdentity identity_of(int pid) {
+  return {pid, read_process_facts(pid).value_or(ProcessFacts{}).start_time};
+}
+
+bool kernel_tells_strangers_ends() {
+  utsname system{};
+  int major = 0;
+  int minor = 0;
+  return uname(&system) == 0 && std::sscanf(system.release, "%d.%d", &major, &minor) == 2 &&
+         (major > 6 || (major == 6 && minor >= 15));
+}
+
+}  // namespace
+
+TEST_CASE("a child that an earlier program of this process started is reaped and its end told") {
+  EventLoop loop;
+  Pipe out;
+  const int pid = start_apart({SCPOOL_INHERITANCE_PROBE, "wait"}, out.ends[1]);
+  out.read_all(1);
+  std::optional<ProcessExit> end;
+  auto child = ChildProcess::adopt(loop, identity_of(pid), [&](ProcessExit seen) { end = seen; });
+  REQUIRE(child.ok());
+  child.value()->signal(SIGTERM);
+  REQUIRE(run_until(loop, [&] { return end.has_value(); }));
+  CHECK(end->seen);
+  CHECK(end->signal == SIGTERM);
+  CHECK_FALSE(has_children());
+}
+
+TEST_CASE("of somebody else's child the end is seen, and how it ended where the kernel tells") {
+  EventLoop loop;
+  Pipe out;
+  const std::string script = "\"$0\" wait >&2 & echo $!; wait";
+  const int shell = start_apart({"/bin/sh", "-c", script, SCPOOL_INHERITANCE_PROBE}, out.ends[1]);
+  std::string line;
+  while (!line.ends_with('\n')) {
+    line += out.read_all(1);
+  }
+  const ProcessIdentity stranger = identity_of(std::stoi(line));
+  std::optional<ProcessExit> end;
+  auto watched = ChildProcess::adopt(loop, stranger, [&](ProcessExit seen) { end = seen; });
+  REQUIRE(watched.ok());
+  OpenDescriptor kept(fcntl(watched.value()->pidfd(), F_DUPFD_CLOEXEC, 0));
+  watched.value()->signal(SIGUSR1);
+  REQUIRE(run_until(loop, [&] { return end.has_value(); }));
+  CHECK(end->seen == kernel_tells_strangers_ends());
+  CHECK(end->signal == (end->seen ? SIGUSR1 : 0));
+  waitpid(shell, nullptr, 0);
+
+  CHECK(ChildProcess::adopt(loop, stranger, [](ProcessExit) {}).error().kind() ==
+        ErrorKind::NotFound);
+  // A pidfd that was kept still knows.
+  end.reset();
+  auto late =
+      ChildProcess::adopt(loop, stranger, std::move(kept), [&](ProcessExit seen) { end = seen; });
+  REQUIRE(late.ok());
+  REQUIRE(run_until(loop, [&] { return end.has_value(); }));
+  CHECK(end->seen == kernel_tells_strangers_ends());
+  CHECK(end->signal == (end->seen ? SIGUSR1 : 0));
+}
+
+TEST_CASE("a pid that means another process by now, or a descriptor that is no pidfd, is refused") {
+  EventLoop loop;
+  const ProcessIdentity own = identity_of(getpid());
+  const auto ignore = [](ProcessExit) {};
+  CHECK_FALSE(ChildProcess::adopt(loop, {own.pid, own.start_time + 1}, ignore).ok());
+  CHECK_FALSE(
+      ChildProcess::adopt(loop, own, OpenDescriptor(open("/dev/null", O_RDONLY)), ignore).ok());
 }

@@ -26,6 +26,9 @@ class StillPool final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual-
   void command(PoolEvent /*event*/) override {}
   void go_down(StopUrgency /*urgency*/, std::optional<Duration> /*limit*/) override {}
   Result<std::string> reload() override { return std::string(); }
+  Result<std::string> plan(const PlanWish& /*wish*/) override { return std::string(); }
+  Result<void> upgrade(const UpgradeOrder& /*order*/) override { return {}; }
+  UpgradeReport upgrade_report() const override { return {}; }
 
  private:
   EventJournal& journal_;

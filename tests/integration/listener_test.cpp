@@ -186,3 +186,34 @@ TEST_CASE("addresses are read as people write them") {
     CHECK_FALSE(parse_endpoint(wrong).ok());
   }
 }
+
+TEST_CASE("an adopted socket serves who waited, and goes with its file") {
+  EventLoop loop;
+  const TemporaryDirectory directory;
+  const std::string path = directory.path("socket");
+  auto first = Listener::unix_socket(loop, path, 0600, ignore_connection);
+  REQUIRE(first.ok());
+  first.value()->pause();
+  const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  REQUIRE(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  int accepted = 0;
+  auto second = Listener::adopt(loop,
+                                OpenDescriptor(dup(first.value()->descriptor())),
+                                [&accepted](std::unique_ptr<Stream>) { ++accepted; });
+  REQUIRE(second.ok());
+  REQUIRE(run_until(loop, [&] { return accepted == 1; }));
+  ::close(client);
+  second.value().reset();
+  CHECK(access(path.c_str(), F_OK) != 0);
+}
+
+TEST_CASE("only a listening socket is adopted") {
+  EventLoop loop;
+  CHECK_FALSE(Listener::adopt(loop, OpenDescriptor(dup(0)), ignore_connection).ok());
+  CHECK_FALSE(
+      Listener::adopt(loop, OpenDescriptor(::socket(AF_INET, SOCK_STREAM, 0)), ignore_connection)
+          .ok());
+}

@@ -202,6 +202,7 @@ TEST_CASE("the service manager is told, and its variables reach no child") {
   CHECK(std::getenv("WATCHDOG_USEC") == nullptr);
   close(manager);
 
+  unsetenv("LISTEN_FDS");
   ServiceNotify silent;
   CHECK_FALSE(silent.listened_to());
   silent.ready();

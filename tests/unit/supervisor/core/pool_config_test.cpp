@@ -129,13 +129,15 @@ TEST_CASE("in the cloud an account is needed, and its key stays out of the file"
 
 TEST_CASE("only what a running worker was started with makes it out of date") {
   PoolConfig config = std::get<PoolConfig>(read({}));
-  const ConfigHash before = config.worker_hash();
+  const ConfigHash before = config.worker_hash(Secret("key"), "");
   CHECK(before.value != 0);
   config.policy.size = 9;
   config.log.keep = 1;
-  CHECK(config.worker_hash() == before);
+  CHECK(config.worker_hash(Secret("key"), "") == before);
+  CHECK(config.worker_hash(Secret("another"), "") != before);
+  CHECK(config.worker_hash(Secret("key"), "another file") != before);
   config.worker.arguments.emplace_back("--tunnel-connections=2");
-  CHECK(config.worker_hash() != before);
+  CHECK(config.worker_hash(Secret("key"), "") != before);
 }
 
 }  // namespace scpool::supervisor

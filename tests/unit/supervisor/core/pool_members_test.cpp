@@ -27,6 +27,18 @@ TEST_CASE("ages are spread, so that the pool is never restarted at once") {
   CHECK(pool.starts() >= 8);
 }
 
+TEST_CASE("a worker that ends cleanly deletes its tunnel itself") {
+  ScriptedPool pool({});
+  pool.start();
+  pool.run_for(1min);
+  pool.tell(DrainRequested{{1}});
+  pool.run_for(1min);
+  CHECK(pool.starts() == 4);
+  CHECK(std::none_of(pool.log.begin(), pool.log.end(), [](const PoolAction& action) {
+    return std::holds_alternative<DeleteTunnel>(action);
+  }));
+}
+
 TEST_CASE("what a dead worker leaves on the server is deleted") {
   ScriptedPool pool({});
   pool.start();

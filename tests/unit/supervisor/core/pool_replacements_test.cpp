@@ -79,6 +79,24 @@ TEST_CASE("a rollout that gets nowhere is paused and says why") {
   CHECK(pool.workers.size() >= 3);
 }
 
+TEST_CASE("a replacement that an earlier wish began does not stop a later one by its failure") {
+  ScriptedPool pool({});
+  pool.start();
+  pool.run_for(1min);
+  pool.next_conduct = Conduct::NeverReady;
+  pool.tell(RestartRequested{pool.now, {}, RestartStyle::Rolling});
+  const WorkerId early = pool.workers.back().id;
+  pool.run_for(5s);
+  pool.next_conduct = Conduct::Serves;
+  pool.tell(RestartRequested{pool.now, {}, RestartStyle::Rolling});
+  pool.kill(early);
+  CHECK(pool.view().rollout.state == RolloutState::Running);
+  pool.run_for(2min);
+  CHECK(pool.view().rollout.state == RolloutState::Idle);
+  CHECK(pool.count(ReasonKind::RolloutFailed) == 0);
+  CHECK(pool.view().ready == 3);
+}
+
 TEST_CASE("a worker that grows too large is replaced") {
   PoolPolicy policy;
   policy.memory_limit = 1000;

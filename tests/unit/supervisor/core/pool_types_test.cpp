@@ -28,6 +28,17 @@ TEST_CASE("a worker is named as its files are") {
   CHECK(to_text(Reason{ReasonKind::MaxAge, ""}) == "max-age");
 }
 
+TEST_CASE("the name under which a worker's descriptor is kept leads back to it") {
+  const WorkerId worker{{2}, {17}};
+  CHECK(stored_name(worker) == "worker-2.17");
+  CHECK(stored_worker("worker-2.17") == worker);
+  for (const char* other :
+       {"", "stored", "worker-", "worker-2", "worker-2.x", "worker-99999999999.1"}) {
+    CAPTURE(other);
+    CHECK_FALSE(stored_worker(other).has_value());
+  }
+}
+
 TEST_CASE("active is what size and surge bound") {
   CHECK(is_active(WorkerState::Starting));
   CHECK(is_active(WorkerState::Unhealthy));

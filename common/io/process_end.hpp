@@ -1,0 +1,26 @@
+// How a process ended, as the kernel tells it. For child_process alone; extra to the layout because
+// the kernel has one way for children and another for everybody else.
+#pragma once
+
+#include <optional>
+
+#include "common/io/child_process.hpp"
+
+namespace scpool {
+
+// Reaps the child of that pid, or by its pidfd when it is valid; nothing while it runs.
+std::optional<ProcessExit> take_end(int pid, int pidfd);
+
+// Of a process that is not our child.
+struct StrangersEnd {
+  // False: this kernel does not tell (before 6.15); there is no use in asking again.
+  bool may_come = false;
+  // Nothing yet: told once the process's parent has taken its end.
+  std::optional<ProcessExit> end;
+};
+StrangersEnd end_of_stranger(int pidfd);
+
+// The process that a pidfd means: nothing when it is no pidfd, -1 when that process is gone.
+std::optional<int> pid_of(int pidfd);
+
+}  // namespace scpool
