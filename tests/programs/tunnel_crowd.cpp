@@ -53,8 +53,13 @@ class TunnelCrowd {
     const auto secret = from_base64url(tunnel.connect_secret.reveal());
     ConnectionPlannerRule rule;
     rule.connections = config_.tunnel_connections;
-    sets_.push_back(std::make_unique<ConnectionSet>(
-        loop_, tls_, log_, rule, config_.max_concurrent_streams, events()));
+    sets_.push_back(
+        std::make_unique<ConnectionSet>(loop_,
+                                        tls_,
+                                        log_,
+                                        rule,
+                                        TunnelUse{.max_streams = config_.max_concurrent_streams},
+                                        events()));
     const Authority& address = std::get<Authority>(authority);
     sets_.back()->start({.host = address.host,
                          .port = address.port,

@@ -14,7 +14,8 @@ constexpr std::size_t kSlack = 256 * 1024;
 std::string body_of(StreamId stream, std::size_t size, char side) {
   std::string body(size, side);
   for (std::size_t i = 0; i < size; ++i) {
-    body[i] = static_cast<char>((i * 2654435761U + stream.value + side) >> 7U);
+    const auto start = static_cast<std::size_t>(stream.value + side);
+    body[i] = static_cast<char>((i * 2654435761U + start) >> 7U);
   }
   return body;
 }

@@ -121,8 +121,10 @@ TEST_CASE("while it drains, a cut connection is still resumed") {
 
 TEST_CASE("one that was let go is not resumed") {
   Cut cut;
-  cut.planner.server_drains(0, cut.epoch, kStart);
-  CHECK_FALSE(cut.planner.suspended(0, cut.epoch, kStart));
+  cut.planner.server_drains(0, cut.epoch, 20s, kStart);
+  const DialConnection successor = cut.next_dial();
+  cut.planner.connected(0, successor.epoch, cut.at);
+  CHECK_FALSE(cut.planner.suspended(0, cut.epoch, cut.at));
 }
 
 }  // namespace scpool::worker
