@@ -114,7 +114,7 @@ def wait_for_another_supervisor(host, before):
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
-@pytest.mark.parametrize("unit", ["sc-pool@.service", "sc-pool-restart@.service", "sc-pool-leftovers@.service"])
+@pytest.mark.parametrize("unit", ["sc-pool@.service", "sc-pool-restart@.service"])
 def test_exposure(unit):
     answer = subprocess.run(["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=15",
                              SOURCE / "systemd" / unit], capture_output=True, text=True)
@@ -122,7 +122,7 @@ def test_exposure(unit):
 
 
 def test_the_units_are_well_formed(host):
-    answer = host.run("systemd-analyze", "verify", "--man=no", POOL, "sc-pool-restart@main.service", "sc-pool-leftovers@main.service",
+    answer = host.run("systemd-analyze", "verify", "--man=no", POOL, "sc-pool-restart@main.service",
                       "sc-pool-restart@main.timer")
     assert answer.returncode == 0
     assert "sc-pool" not in answer.stderr, answer.stderr
@@ -194,24 +194,6 @@ def test_an_upgrade_is_no_restart(pool):
         fed = pool.shown(POOL, "WatchdogTimestampMonotonic")
         wait_for(lambda: pool.shown(POOL, "WatchdogTimestampMonotonic") != fed, "the watchdog is fed")
     assert (pool.shown(POOL, "MainPID"), pool.shown(POOL, "StatusText")[:6]) == (supervisor, "3 of 3")
-
-
-def test_a_stop_between_a_crash_and_the_restart_leaves_no_worker(host):
-    patient = f"/run/systemd/system/{POOL}.d/patient.conf"
-    host.do("mkdir", "-p", f"/run/systemd/system/{POOL}.d")
-    host.do("sh", "-c", f"printf '[Service]\\nRestartSec=1h\\n' > {patient}")
-    host.do("systemctl", "daemon-reload")
-    host.do("systemctl", "start", POOL)
-    host.do("sc-pool", "wait", "--pool", "main", "--timeout", "60s")
-    host.do("kill", "-KILL", host.shown(POOL, "MainPID"))
-    wait_for(lambda: host.shown(POOL, "SubState") == "auto-restart", "a new supervisor is waited for")
-    assert len(host.do("pgrep", "--exact", "sc-worker").split()) == 3
-    host.do("systemctl", "stop", POOL)
-    assert host.shown(POOL, "ActiveState") == "inactive"
-    wait_for(lambda: host.run("pgrep", "--list-full", "--uid", "sc-pool").stdout == "", "the workers are gone")
-    assert "3 workers had been left" in host.do("journalctl", "--no-pager", "--unit", "sc-pool-leftovers@main")
-    host.do("rm", patient)
-    host.do("systemctl", "daemon-reload")
 
 
 def test_reload(pool):

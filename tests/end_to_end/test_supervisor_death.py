@@ -67,6 +67,13 @@ def settled(pool):
     return status["rollout"]["state"] == "idle" and not status["draining"] and at_full_strength(pool)
 
 
+def known_and_alive(pool):
+    """The status, when the living workers are exactly those in it."""
+    status = pool.status()
+    known = {f"{worker['slot']}.{worker['generation']}": [worker["pid"]] for worker in status["workers"]}
+    return status if living_workers(pool) == known and len(known) == status["size"] else None
+
+
 def test_killed_at_random_moments(stub_pool):
     seed = int(os.environ.get("SCPOOL_SEED", str(random.randrange(1 << 30))))
     chance = random.Random(seed)
@@ -96,10 +103,7 @@ def test_killed_at_random_moments(stub_pool):
         for name in known:
             generations.add(int(name.split(".")[1]))
     wait_for(lambda: settled(pool), f"the pool is at full strength and at rest, seed {seed}")
-    status = pool.status()
-    alive = {name: pids[0] for name, pids in living_workers(pool).items()}
-    assert alive == {f"{worker['slot']}.{worker['generation']}": worker["pid"] for worker in status["workers"]}
-    assert len(alive) == status["size"]
+    status = wait_for(lambda: settled(pool) and known_and_alive(pool), f"what lives is what is known, seed {seed}")
     victim = status["workers"][0]["pid"]
     os.kill(victim, signal.SIGKILL)
     wait_for(lambda: settled(pool) and pool.workers()[0]["pid"] != victim, "each is supervised")
