@@ -50,15 +50,26 @@ def disturb(pool, chance):
     return None
 
 
-def kill_supervisor(pool):
-    """Every process that runs as this pool's supervisor, a guard among them, at one moment."""
+def supervisors(pool):
+    """Every process that runs as this pool's supervisor, or asks to: the guard of an upgrade, too."""
+    found = []
     for pid in pool.pids():
         try:
             words = open(f"/proc/{pid}/cmdline", "rb").read().decode().split("\0")
-            if words[1] == "up" or words[1] == "upgrade-check":
-                os.kill(pid, signal.SIGKILL)
-        except (OSError, IndexError):
+        except OSError:
             continue
+        if words[1:2] and words[1] in ("up", "upgrade-check"):
+            found.append(pid)
+    return found
+
+
+def kill_supervisor(pool):
+    while found := supervisors(pool):  # a guard that is left goes on as the supervisor
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
     pool.process.wait(PATIENCE)
 
 
