@@ -21,6 +21,7 @@
 //   STUB_JOBS=N              jobs_running while it drains, as /readyz tells
 //   STUB_START_DELAY_MS=N    the API appears only after N
 //   STUB_TUNNEL_ID=HEX       the tunnel id; random otherwise
+// What it tells a bench: stub_report.hpp.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,6 +44,7 @@
 #include <vector>
 
 #include "tests/programs/stub_listener.hpp"
+#include "tests/programs/stub_report.hpp"
 
 namespace {
 
@@ -223,6 +225,7 @@ void StubWorker::note_ready() {
     return;
   }
   said_ready_ = true;
+  report_ready();
   log("[control] [INFO] Sauce Connect is up, you may start your tests");
   if (!flag("readyfile").empty()) {
     std::ofstream(flag("readyfile")) << R"({"tunnelID":")" << tunnel_id_ << "\"}\n";
@@ -330,6 +333,7 @@ std::optional<int> StubWorker::stop_due() {
   }
   if (!stopping_) {
     stopping_ = SteadyClock::now();
+    report_stopping();
     log("[control] [INFO] stopping");
   }
   const std::chrono::milliseconds drain{number("STUB_DRAIN_MS").value_or(0)};
@@ -358,8 +362,6 @@ int StubWorker::run() {
     std::optional<int> code = exit_due();
     if (!code) {
       note_ready();
-    }
-    if (!code) {
       code = stop_due();
     }
     if (code) {
@@ -370,9 +372,9 @@ int StubWorker::run() {
       hangups = 0;
       log("[control] [INFO] log file reopened");
     }
-    // A signal ends the wait; 5 ms is the grain of the delays above.
+    // A signal ends the wait; the grain is that of the delays above.
     pollfd watched{listener_, POLLIN, 0};
-    if (poll(&watched, 1, 5) > 0 && (watched.revents & POLLIN) != 0) {
+    if (poll(&watched, 1, stub_grain()) > 0 && (watched.revents & POLLIN) != 0) {
       serve_one();
     }
   }
@@ -381,6 +383,7 @@ int StubWorker::run() {
 }  // namespace
 
 int main(int count, char** arguments) {
+  report_started();
   if (count > 1 && std::strcmp(arguments[1], "version") == 0) {
     std::puts("Version: stub");
     return 0;
