@@ -35,6 +35,7 @@ class Load:
         self.stopping = False
         self.done, self.refused = collections.Counter(), collections.Counter()
         self.failures, self.moved = [], collections.Counter()
+        self.failed, self.begun = [], {}  # [job, begin, end, text]; job -> begin of its exchange
         self.gaps = []  # [kind, begin, end] of what moved nothing for a second
         self.latencies = []
         self.expected = content_digest(options.size)
@@ -116,7 +117,8 @@ class Load:
             writer.close()
 
     async def websocket(self, job):
-        """Numbered messages, each echoed before the next; one WebSocket for the whole time."""
+        """Numbered messages, each echoed before the next; one WebSocket for its whole life."""
+        over = self.end_of_life()
         reader, writer = await self.open()
         try:
             key = base64.b64encode(os.urandom(16)).decode()
@@ -126,7 +128,7 @@ class Load:
                          f"Sec-WebSocket-Key: {key}\r\n\r\n".encode())
             await self.head(reader, 101)
             number = 0
-            while not self.stopping:
+            while not over():
                 number += 1
                 text = f"message {number} of {job}".encode()
                 start, mask = time.monotonic(), os.urandom(4)
@@ -141,14 +143,15 @@ class Load:
             writer.close()
 
     async def connect(self, job):
-        """TLS through CONNECT: one connection for the whole time, verified bodies both ways in turn."""
+        """TLS through CONNECT: one connection for its whole life, verified bodies both ways in turn."""
+        over = self.end_of_life()
         reader, writer = await self.open()
         try:
             writer.write(f"CONNECT {self.options.secure} HTTP/1.1\r\n"
                          f"{self.fields(job, self.options.secure)}\r\n".encode())
             await self.head(reader, 200)
             await writer.start_tls(self.tls)
-            while not self.stopping:
+            while not over():
                 writer.write(f"GET /bytes/{self.options.size} HTTP/1.1\r\n"
                              f"Host: {self.options.secure}\r\n\r\n".encode())
                 await self.head(reader, 200)
@@ -167,13 +170,14 @@ class Load:
             writer.close()
 
     async def small(self, job):
-        """Some short GETs on a connection that is kept; their latencies are listed."""
+        """GETs on a connection that is kept: a hundred, or as long as a job lives; latencies are listed."""
+        over = self.end_of_life()
         reader, writer = await self.open()
         try:
-            for _ in range(100):
-                if self.stopping:
+            for _ in itertools.count() if self.options.lifetime else range(100):
+                if over():
                     break
-                start = time.monotonic()
+                start = self.begun[job] = time.monotonic()
                 writer.write(f"GET http://{self.options.site}/bytes/1024 HTTP/1.1\r\n"
                              f"{self.fields(job, self.options.site)}\r\n".encode())
                 await self.head(reader, 200)
@@ -187,20 +191,29 @@ class Load:
 
     # -- all of them ------------------------------------------------------------------------------------
 
+    def end_of_life(self):
+        """Tells when a client that keeps its connection ends it: with --lifetime as one job of many does."""
+        begin = time.monotonic()
+        return lambda: self.stopping or (self.options.lifetime and
+                                         time.monotonic() - begin > self.options.lifetime)
+
     async def client(self, kind, number):
         for turn in itertools.count():  # each a job of its own
             if self.stopping:
                 return
-            start = time.monotonic()
+            job = f"{kind}-{number}-{turn}"
+            start = self.begun[job] = time.monotonic()
             try:
-                await getattr(self, kind)(f"{kind}-{number}-{turn}")
+                await getattr(self, kind)(job)
                 self.done[kind] += kind not in ("connect", "small")
             except Refused:
                 self.refused[kind] += 1
+                self.failed.append([job, self.begun[job], time.monotonic(), "refused: 503"])
                 await asyncio.sleep(0.5)
             except (OSError, AssertionError, ssl.SSLError, asyncio.IncompleteReadError) as error:
                 now = time.monotonic()
                 self.failures.append(f"{kind} {number} after {now - start:.1f} s at {now:.1f}: {error!r}")
+                self.failed.append([job, self.begun[job], now, repr(error)])
             if self.options.once:
                 return
 
@@ -214,6 +227,7 @@ class Load:
             self.stopping = True
         await asyncio.gather(*tasks)
         print(json.dumps({"done": self.done, "refused": self.refused, "failures": self.failures,
+                          "failed": self.failed,
                           "moved": self.moved, "gaps": self.gaps, "latencies": self.latencies}), flush=True)
 
 
@@ -224,6 +238,7 @@ def main():
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--size", type=int, default=1 << 20, help="of a body")
     parser.add_argument("--rate", type=float, default=128 * 1024, help="bytes a second and client")
+    parser.add_argument("--lifetime", type=float, default=0, help="seconds of a job; 0: the whole time")
     parser.add_argument("--pause", type=float, default=0.05, help="seconds between small requests")
     for word in ("ingress", "credential", "site", "secure", "ca"):
         parser.add_argument(f"--{word}", required=True)

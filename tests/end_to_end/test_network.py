@@ -1,6 +1,6 @@
 """A tunnel whose network is cut, in network namespaces: what runs goes on, and what is said is true.
 
-`./dev test` runs each cut once and briefly. With SCPOOL_SOAK=1 (`./dev soak`) the cuts are as long and the
+`./dev test` runs each cut once and briefly. With SCPOOL_SOAK=1 (`./dev soak network`) the cuts are as long and the
 clients as many as the product promises to bear; the table of all cuts is printed at the end.
 """
 
@@ -15,7 +15,7 @@ from network_hosts import KEY, USER, Clients, NetworkHosts, run, why_impossible
 from pool import SANITIZED, wait_for
 
 SOAK = os.environ.get("SCPOOL_SOAK") == "1"
-soak_only = pytest.mark.skipif(not SOAK, reason="takes minutes: ./dev soak")
+soak_only = pytest.mark.skipif(not SOAK, reason="takes minutes: ./dev soak network")
 
 pytestmark = pytest.mark.skipif(why_impossible() is not None, reason=str(why_impossible()))
 

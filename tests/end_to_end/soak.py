@@ -1,0 +1,256 @@
+"""`./dev soak [MINUTES]`: a hundred clients on a pool of four, and everything that is promised to cost them
+nothing: rolling restarts, workers killed and stopped, the supervisor killed and replaced, changes of size.
+
+Clients are jobs of half a minute, as tests are, each with verified bodies: downloads, uploads, WebSockets,
+TLS through CONNECT and short requests. Passes when nothing failed but what was under way on a worker that
+was killed hard.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import types
+
+from pool import BIN, PATIENCE, Pool, proportional_memory, wait_for
+
+HERE = pathlib.Path(__file__).parent
+CROWD = {"download": 20, "upload": 10, "websocket": 10, "connect": 10, "small": 50}
+CONFIG = """
+[pool]
+size = {size}
+min_ready_time = "1s"
+canary_time = "2s"
+[health]
+probe_period = "1s"
+[worker]
+proxy_localhost = "allow"
+[account]
+user = "{user}"
+access_key_file = "{access_key_file}"
+rest_url = "{rest_url}"
+ca_file = "{ca_file}"
+"""
+
+
+class SoakPool(Pool):
+    """Its server is not the supervisor's, as in real life: it stays when the supervisor dies."""
+
+    def __init__(self, directory):
+        directory.mkdir()
+        log = (directory / "server.out").open("wb")
+        self.server = subprocess.Popen(
+            [BIN / "sc-server", "run", "--embedded", directory / "grid", "--limits-max-tunnels", "100"],
+            stdout=log, stderr=log)
+        log.close()
+        facts = directory / "grid" / "server.json"
+        self.facts = wait_for(lambda: facts.exists() and json.loads(facts.read_text() or "{}"), "the server")
+        super().__init__(directory, name="soak", mode=(), config=CONFIG.format(size=4, **self.facts))
+
+    @property
+    def local(self):
+        return self.facts
+
+    def destroy(self):
+        super().destroy()
+        self.server.terminate()
+        self.server.wait(PATIENCE)
+
+
+def start_site(directory):
+    key, leaf = directory / "site.key", directory / "site.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", leaf,
+                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                   check=True, capture_output=True)
+    process = subprocess.Popen([sys.executable, HERE / "origin_site.py", "--certificate", leaf,
+                                "--key", key], stdout=subprocess.PIPE, text=True)
+    ports = json.loads(process.stdout.readline())
+    return types.SimpleNamespace(process=process, ca=leaf, http=f"localhost:{ports['http']}",
+                                 https=f"localhost:{ports['https']}")
+
+
+def start_clients(pool, site):
+    host, port = pool.ingress
+    words = [word for kind, count in CROWD.items() for word in (f"--{kind}", str(count))]
+    process = subprocess.Popen(
+        [sys.executable, HERE / "network_load.py", "--ingress", f"{host}:{port}", "--credential",
+         pool.credential(tunnel=pool.name), "--site", site.http, "--secure", site.https, "--ca", site.ca, "--lifetime",
+         "30", "--pause", "0.1", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "started\n"
+    return process
+
+
+class Soak:
+    def __init__(self, pool, until):
+        self.pool, self.until = pool, until
+        self.steps = []  # {"name", "begin", "end", "lost_tunnel", "lost_at", "jobs"}
+        self.size, self.supervisors = 4, []
+
+    def left(self):
+        return self.until - time.monotonic()
+
+    def say(self, text):
+        print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
+
+    # -- steps ------------------------------------------------------------------------------------------
+
+    def at_strength(self, seconds=PATIENCE):
+        def reached():
+            status = self.pool.status()
+            return status["ready"] == status["size"] == self.size and status
+        return wait_for(reached, f"{self.size} workers ready", seconds)
+
+    def step(self, name, action):
+        entry = {"name": name, "begin": time.monotonic()}
+        self.steps.append(entry)
+        action(entry)
+        self.at_strength()
+        entry["end"] = time.monotonic()
+        time.sleep(2)  # what it broke shows before the next begins
+        rollout = self.pool.status().get("rollout") or {}
+        about = f", lowest ready {rollout['lowest_ready']}" if entry.get("rollout") else ""
+        self.say(f"{name}: {entry['end'] - entry['begin']:.1f} s{about}")
+
+    def rolling_restart(self, entry):
+        before = {worker["pid"] for worker in self.pool.workers()}
+        answer = self.pool.verb("restart", "--rolling", "--wait", timeout=600)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        status = self.at_strength()
+        serving = {worker["pid"] for worker in status["workers"] if worker["state"] == "ready"}
+        assert not before & serving, "a worker from before still serves"
+        assert status["rollout"]["lowest_ready"] >= self.size, status["rollout"]
+        assert status["rollout"]["lost_worker_s"] == 0, status["rollout"]
+        entry["rollout"] = True
+
+    def hit(self, entry, slot, kind):
+        """Remembers which jobs the worker carries, then does it."""
+        worker = next(worker for worker in self.pool.workers() if worker["slot"] == slot
+                      and worker["state"] == "ready")
+        user = self.pool.local["user"]
+        jobs = self.pool.rest("GET", f"/{user}/jobs")[1]
+        entry["lost_tunnel"], entry["lost_at"] = worker["tunnel_id"], time.monotonic()
+        entry["jobs"] = {job.get("label") for job in jobs if job["tunnel_id"] == worker["tunnel_id"]}
+        os.kill(worker["pid"], kind)
+        wait_for(lambda: worker["pid"] not in [each["pid"] for each in self.pool.workers()],
+                 "another takes its slot")
+
+    def kill(self, slot):
+        return lambda entry: self.hit(entry, slot, signal.SIGKILL)
+
+    def kill_supervisor(self, _entry):
+        before = sorted(worker["pid"] for worker in self.pool.workers())
+        os.kill(self.pool.process.pid, signal.SIGKILL)
+        self.pool.process.wait()
+        time.sleep(3)  # the workers serve alone
+        self.pool.start()
+        after = sorted(worker["pid"] for worker in self.at_strength()["workers"])
+        assert after == before, f"workers {before} became {after}"
+
+    def upgrade(self, _entry):
+        before = sorted(worker["pid"] for worker in self.pool.workers())
+        answer = self.pool.verb("upgrade")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        after = sorted(worker["pid"] for worker in self.at_strength()["workers"])
+        assert after == before, f"workers {before} became {after}"
+
+    def resize(self, size):
+        def action(_entry):
+            self.size = size
+            self.pool.config.write_text(CONFIG.format(size=size, **self.pool.facts))
+            answer = self.pool.verb("reload")
+            assert answer.returncode == 0, answer.stdout + answer.stderr
+        return action
+
+    def once(self):
+        """Each step of the promise; stops early when time is up."""
+        plan = [("rolling restart", self.rolling_restart)]
+        plan += [(f"kill -9 of worker {slot}", self.kill(slot)) for slot in range(4)]
+        plan += [("SIGSTOP of worker 1", lambda entry: self.hit(entry, 1, signal.SIGSTOP)),
+                 ("kill -9 of the supervisor", self.kill_supervisor)]
+        if self.pool.verb("upgrade", "--help").returncode == 0:
+            plan.append(("upgrade", self.upgrade))
+        else:
+            self.say("upgrade: left out, this sc-pool has no such verb")
+        plan += [("reload, size 4 to 6", self.resize(6)), ("reload, size 6 to 3", self.resize(3)),
+                 ("reload, size 3 to 4", self.resize(4)), ("rolling restart", self.rolling_restart)]
+        for name, action in plan:
+            if self.left() <= 0:
+                self.say(f"{name}: left out, time is up")
+                continue
+            self.step(name, action)
+
+    # -- judgement --------------------------------------------------------------------------------------
+
+    def excuse(self, job, begin, end):
+        """The step that killed the worker this exchange was under way on, if one did."""
+        for entry in self.steps:
+            if "lost_at" in entry and job in entry["jobs"] and begin <= entry["lost_at"] <= end:
+                return entry["name"]
+        return None
+
+    def during(self, end):
+        names = [entry["name"] for entry in self.steps
+                 if entry["begin"] <= end <= entry.get("end", self.until) + 2]
+        return names[-1] if names else "between steps"
+
+    def judge(self, figures, started):
+        excused, wrong = {}, []
+        for job, begin, end, text in figures["failed"]:
+            if name := self.excuse(job, begin, end):
+                excused[name] = excused.get(name, 0) + 1
+            else:
+                wrong.append(f"{end - started:7.1f} s, {self.during(end)}: {job}, under way for "
+                             f"{end - begin:.2f} s: {text[:300]}")
+        total = sum(figures["done"].values())
+        print(f"\n{total} requests, downloads, uploads and WebSockets verified: {figures['done']}")
+        if latencies := sorted(figures["latencies"]):
+            print(f"short requests: median {latencies[len(latencies) // 2] * 1e3:.0f} ms, 99 % within "
+                  f"{latencies[int(len(latencies) * 0.99)] * 1e3:.0f} ms, slowest {latencies[-1]:.1f} s")
+        print(f"failed under way on a worker that was killed hard: {sum(excused.values())} {excused}")
+        print(f"failed otherwise: {len(wrong)}")
+        for line in wrong[:40]:
+            print("  " + line)
+        return total > 0 and not wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev soak")
+    parser.add_argument("minutes", nargs="?", type=float, default=10)
+    seconds = parser.parse_args().minutes * 60
+    with tempfile.TemporaryDirectory(prefix="sc-pool-soak-") as directory:
+        directory = pathlib.Path(directory)
+        site = start_site(directory)
+        pool = SoakPool(directory / "pool")
+        clients = None
+        try:
+            pool.start()
+            clients = start_clients(pool, site)
+            started = time.monotonic()
+            soak = Soak(pool, started + seconds)
+            soak.say(f"{sum(CROWD.values())} clients, {seconds / 60:g} minutes, {BIN}")
+            time.sleep(5)
+            while soak.left() > 0:
+                soak.once()
+            print(pool.verb("status").stdout)
+            print(f"supervisor: {proportional_memory(pool.process.pid) / 2**20:.1f} MiB PSS")
+            out, _ = clients.communicate("stop\n", timeout=PATIENCE)
+            passed = soak.judge(json.loads(out), started)
+            assert pool.stop("--now") == 0
+            assert pool.left_over_files() == []
+        finally:
+            if clients and clients.poll() is None:
+                clients.kill()
+            pool.destroy()
+            site.process.terminate()
+            site.process.wait()
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
