@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kJournalSize = 4096;
 constexpr Duration kProgramPeriod = std::chrono::seconds{2};
+// What changes together is synced once.
+constexpr Duration kSyncDelay = std::chrono::seconds{1};
 
 // Above the cursors of any earlier supervisor: nobody writes a thousand entries a second for long.
 std::uint64_t first_cursor(WallTime now) {
@@ -57,7 +59,8 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
       wake_(loop, [this] { submit(TimerFired{}); }),
       stop_limit_(loop),
       log_timer_(loop),
-      program_timer_(loop) {
+      program_timer_(loop),
+      sync_timer_(loop) {
   launch_configs_.emplace(current_config_,
                           LaunchConfig{setup_.config, setup_.account, setup_.kind, {}});
   computed_at_takeover_ =
@@ -222,6 +225,8 @@ void Supervisor::pump() {
     stop_limit_.cancel();
     log_timer_.cancel();
     program_timer_.cancel();
+    sync_timer_.cancel();
+    sync_state();
     events_.on_finished();
   }
 }
@@ -383,6 +388,15 @@ StoredState Supervisor::stored_state() const {
 void Supervisor::write_state() {
   if (const auto saved = state_file_.save(stored_state()); !saved) {
     log_.error("state", "the pool's state could not be written: " + saved.error().sentence());
+  }
+  if (!sync_timer_.armed() && !finished_) {
+    sync_timer_.start(kSyncDelay, [this] { sync_state(); });
+  }
+}
+
+void Supervisor::sync_state() {
+  if (const auto synced = state_file_.sync(); !synced) {
+    log_.error("state", "the pool's state could not be synced: " + synced.error().sentence());
   }
 }
 

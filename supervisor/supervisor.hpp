@@ -113,6 +113,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   ConfigHash hash_of(const LaunchConfig& launch) const;
   std::string program_mark(const PoolConfig& config) const;
   void look_at_program();
+  void sync_state();
   void keep_logs();
   WorkerProcess* find(WorkerId worker) const;
   Result<std::unique_ptr<WorkerProcess>> spawn(WorkerId worker, const LaunchConfig& launch);
@@ -144,6 +145,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   Timer log_timer_;
   Timer program_timer_;
   std::string last_mark_;  // of the workers' program
+  Timer sync_timer_;
 };
 
 }  // namespace scpool::supervisor

@@ -249,11 +249,7 @@ void UpSession::check_account() {
                                 });
 }
 
-void UpSession::start_pool(const RestAccount& account) {
-  if (going_down_) {
-    return;
-  }
-  account_ = account;
+Supervisor::Setup UpSession::supervisor_setup(const RestAccount& account) {
   Supervisor::Setup setup;
   setup.config = loaded_.config;
   setup.account = account;
@@ -282,6 +278,15 @@ void UpSession::start_pool(const RestAccount& account) {
       notify_.let_go(name);
     }
   }
+  return setup;
+}
+
+void UpSession::start_pool(const RestAccount& account) {
+  if (going_down_) {
+    return;
+  }
+  account_ = account;
+  Supervisor::Setup setup = supervisor_setup(account);
   remember_config(account);
   Supervisor::Events events;
   events.on_entry = [this](const JournalEntry& entry) {

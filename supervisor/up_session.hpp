@@ -44,6 +44,7 @@ class UpSession {
   Result<void> start_grid();
   void note_grid(const LocalGridAddresses& addresses);
   void check_account();
+  Supervisor::Setup supervisor_setup(const RestAccount& account);
   void start_pool(const RestAccount& account);
   void remember_config(const RestAccount& account);
   void go_on();

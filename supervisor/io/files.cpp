@@ -95,7 +95,9 @@ Result<Secret> read_credential(const std::string& directory, const std::string& 
   return read_secret(directory + "/" + name, S_IROTH | S_IWOTH);
 }
 
-Result<void> write_private_file(const std::string& path, const std::string& text) {
+Result<void> write_private_file(const std::string& path,
+                                const std::string& text,
+                                Durability durability) {
   const int descriptor =
       open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) {
@@ -111,7 +113,7 @@ Result<void> write_private_file(const std::string& path, const std::string& text
       done += static_cast<std::size_t>(count);
     }
   }
-  if (failure == 0 && fsync(descriptor) != 0) {
+  if (failure == 0 && durability == Durability::Machine && fsync(descriptor) != 0) {
     failure = errno;
   }
   close(descriptor);

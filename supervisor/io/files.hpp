@@ -19,7 +19,10 @@ Result<Secret> read_secret_file(const std::string& path);
 // an ACL, whose mask looks like a group's right in the mode.
 Result<Secret> read_credential(const std::string& directory, const std::string& name);
 // The whole text, mode 0600, through to the disk; nothing is left of a failure.
-Result<void> write_private_file(const std::string& path, const std::string& text);
+enum class Durability { Process, Machine };  // what the file outlives
+Result<void> write_private_file(const std::string& path,
+                                const std::string& text,
+                                Durability durability = Durability::Machine);
 // Tells one file at a path from the next: device, inode, size, time of change. Empty: none there.
 std::string file_mark(const std::string& path);
 bool file_exists(const std::string& path);

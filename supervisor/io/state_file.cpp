@@ -23,6 +23,36 @@ void sync_directory_of(const std::string& path) {
   }
 }
 
+// All or nothing: the file at `path` is the old one or the new one.
+Result<void> replace_file(const std::string& path, const std::string& text, Durability durability) {
+  const std::string temporary = path + ".new";
+  if (auto written = write_private_file(temporary, text, durability); !written) {
+    return written;
+  }
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    unlink(temporary.c_str());
+    return Error::from_errno(reason, path);
+  }
+  if (durability == Durability::Machine) {
+    sync_directory_of(path);
+  }
+  return {};
+}
+
+std::string synced_copy_of(const std::string& path) {
+  return path + ".synced";
+}
+
+// Of an earlier boot: in this one the kernel has not lost what was written.
+std::optional<StoredState> synced_before_this_boot(const std::string& path) {
+  std::ifstream file(synced_copy_of(path));
+  std::ostringstream content;
+  content << file.rdbuf();
+  auto state = state_from_json(content.str());
+  return state && state->boot_id != current_boot_id() ? std::move(state) : std::nullopt;
+}
+
 }  // namespace
 
 Result<StoredState> StateFile::load() const {
@@ -37,6 +67,9 @@ Result<StoredState> StateFile::load() const {
   content << file.rdbuf();
   auto state = state_from_json(content.str());
   if (!state) {
+    state = synced_before_this_boot(path_);
+  }
+  if (!state) {
     return Error(ErrorKind::Invalid,
                  path_ +
                      ": this is not a pool's state; if no worker of this pool runs any more, "
@@ -50,18 +83,21 @@ Result<void> StateFile::save(const StoredState& state) {
   if (text == last_written_) {
     return {};
   }
-  const std::string temporary = path_ + ".new";
-  if (auto written = write_private_file(temporary, text); !written) {
+  if (auto written = replace_file(path_, text, Durability::Process); !written) {
     return written;
   }
-  if (rename(temporary.c_str(), path_.c_str()) != 0) {
-    const int reason = errno;
-    unlink(temporary.c_str());
-    return Error::from_errno(reason, path_);
-  }
-  sync_directory_of(path_);
+  synced_ = false;
   last_written_ = std::move(text);
   return {};
+}
+
+Result<void> StateFile::sync() {
+  if (synced_) {
+    return {};
+  }
+  auto written = replace_file(synced_copy_of(path_), last_written_, Durability::Machine);
+  synced_ = written.ok();
+  return written;
 }
 
 std::string current_boot_id() {

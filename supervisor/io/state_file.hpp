@@ -1,9 +1,12 @@
 // What must outlive the supervisor, in one JSON file: the deciders' record and the identity of each
-// process of ours. Written whole and atomically (temporary file, fsync, rename) before the action
-// it must outlive. Owned by the supervisor alone (PoolLock).
+// process of ours. Written whole and atomically (temporary file, rename) before the action it must
+// outlive. A worker waits for that write, so it does not wait for the disk: against the end of the
+// machine, which ends all workers too, a copy is synced a little later. Owned by the supervisor
+// alone (PoolLock).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,13 +43,18 @@ class StateFile {
  public:
   explicit StateFile(std::string path) : path_(std::move(path)) {}
 
-  // A missing file is a new pool (empty instance). Invalid: it cannot be understood; it stays.
+  // A missing file is a new pool (empty instance). A file that an end of the machine tore gives way
+  // to the synced copy. Invalid: it cannot be understood; it stays.
   Result<StoredState> load() const;
+  // Outlives this process from now on.
   Result<void> save(const StoredState& state);
+  // What was saved last outlives the machine, too: <path>.synced (temporary file, fsync, rename).
+  Result<void> sync();
 
  private:
   std::string path_;
   std::string last_written_;  // an unchanged state is not written again
+  bool synced_ = true;
 };
 
 // /proc/sys/kernel/random/boot_id; empty when the kernel does not tell.

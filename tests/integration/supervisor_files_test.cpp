@@ -119,6 +119,28 @@ TEST_CASE("no file is a new pool; a broken one is an error and stays") {
   }
 }
 
+TEST_CASE("a record torn by the end of the machine gives way to the synced one of that boot") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("state.json");
+  StoredState state = example();
+  const auto load_torn = [&state, &path] {
+    StateFile file(path);
+    REQUIRE(file.save(state).ok());
+    REQUIRE(file.sync().ok());
+    std::ofstream(path, std::ios::trunc) << "{";
+    return StateFile(path).load();
+  };
+  CHECK_FALSE(load_torn().ok());  // of this boot: torn by something else
+  state.boot_id = "an earlier boot";
+  state.pool.next_generation = 77;
+  const auto loaded = load_torn();
+  REQUIRE(loaded.ok());
+  CHECK(loaded.value().pool.next_generation == 77);
+  struct stat facts {};
+  REQUIRE(stat((path + ".synced").c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777U) == 0600U);
+}
+
 TEST_CASE("a record that cannot be written says where and keeps the old one") {
   const TemporaryDirectory directory;
   StateFile nowhere(directory.file("missing/state.json"));
