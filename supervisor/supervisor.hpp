@@ -138,8 +138,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   PoolController controller_;
   std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
   std::deque<PoolEvent> queue_;
-  bool pumping_ = false;
-  bool finished_ = false;
+  bool pumping_ = false, finished_ = false;
   DeadlineTimer wake_;
   Timer stop_limit_;
   Timer log_timer_;

@@ -365,7 +365,10 @@ void SimulatedPool::check_silence(const SimulatedWorker& worker, const PoolSnaps
   rule(7, killed_for_silence_ <= std::max<std::uint32_t>(1, view.size / 4), [] {
     return std::string("more than a share of the pool was ended at once");
   });
-  rule(7, worker.leaving || worker.hung, [&] {
+  // A question that was on its way when the worker went on stays without an answer.
+  const bool just_went_on =
+      worker.went_on && now_ - *worker.went_on < policy_.probe_timeout + policy_.probe_period;
+  rule(7, worker.leaving || worker.hung || just_went_on, [&] {
     return "worker " + to_text(worker.id) + " was ended for silence and answers";
   });
   rule(7, worker.leaving || established == 0 || answering > 0, [&] {

@@ -59,6 +59,7 @@ struct SimulatedWorker {
   std::uint32_t signals = 0;
   Instant unready_until;
   Instant hung_since;
+  std::optional<Instant> went_on;  // after it hung
   Instant leaving_since;
   std::uint64_t memory = 1;
   std::uint32_t believed_ready = 0;  // what the supervisor was told last

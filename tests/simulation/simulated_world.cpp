@@ -197,6 +197,7 @@ void SimulatedPool::happen(const Upcoming& upcoming) {
       note("* all workers go on");
       for (SimulatedWorker& each : workers_) {
         each.hung = false;
+        each.went_on = now_;
       }
       break;
     case Happening::FaultsEnd:
