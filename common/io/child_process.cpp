@@ -120,7 +120,7 @@ void ChildProcess::Block::look() {
 // The pidfd is readable: it has ended. How is told later, or never.
 void ChildProcess::Block::look_at_stranger() {
   uv_poll_stop(poll);
-  const StrangersEnd told = end_of_stranger(pidfd.get());
+  const StrangersEnd told = end_of_stranger(pidfd.get(), {pid, start_time});
   if (!told.end.has_value() && told.may_come && looks < kLooksForEnd) {
     if (next_look == nullptr) {
       next_look = std::make_unique<Timer>(*loop);

@@ -85,6 +85,8 @@ struct ProcessFacts {
   std::uint32_t open_descriptors = 0;
   std::string command;
   int parent = 0;
+  // How it ended, as wait(2) tells it, when nobody has taken its end yet (a zombie).
+  std::optional<int> wait_status;
 };
 std::optional<ProcessFacts> read_process_facts(int pid);
 

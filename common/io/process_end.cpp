@@ -27,6 +27,14 @@ static_assert(sizeof(PidfdInfo) == 64);
 constexpr std::uint64_t kInfoExit = 1U << 3U;  // PIDFD_INFO_EXIT
 constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo);
 
+ProcessExit end_of(int wait_status) {
+  ProcessExit end;
+  end.status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
+  end.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+  end.core_dumped = WIFSIGNALED(wait_status) && WCOREDUMP(wait_status);
+  return end;
+}
+
 }  // namespace
 
 // waitid(2) with the resource usage, which glibc's does not give.
@@ -54,20 +62,20 @@ std::optional<ProcessExit> take_end(int pid, int pidfd) {
   return end;
 }
 
-StrangersEnd end_of_stranger(int pidfd) {
+// Until its parent has taken the end, /proc tells it; afterwards the pidfd does.
+StrangersEnd end_of_stranger(int pidfd, const ProcessIdentity& identity) {
+  const auto facts = read_process_facts(identity.pid);
+  if (facts.has_value() && facts->start_time == identity.start_time &&
+      facts->wait_status.has_value()) {
+    return {true, end_of(*facts->wait_status)};
+  }
   PidfdInfo info;
   info.mask = kInfoExit;
   if (ioctl(pidfd, kGetInfo, &info) != 0) {
     return {};
   }
-  if ((info.mask & kInfoExit) == 0) {
-    return {true, std::nullopt};
-  }
-  ProcessExit end;
-  end.status = WIFEXITED(info.exit_code) ? WEXITSTATUS(info.exit_code) : 0;
-  end.signal = WIFSIGNALED(info.exit_code) ? WTERMSIG(info.exit_code) : 0;
-  end.core_dumped = WIFSIGNALED(info.exit_code) && WCOREDUMP(info.exit_code);
-  return {true, end};
+  return {true,
+          (info.mask & kInfoExit) == 0 ? std::nullopt : std::optional(end_of(info.exit_code))};
 }
 
 std::optional<int> pid_of(int pidfd) {

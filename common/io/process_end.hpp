@@ -13,12 +13,12 @@ std::optional<ProcessExit> take_end(int pid, int pidfd);
 
 // Of a process that is not our child.
 struct StrangersEnd {
-  // False: this kernel does not tell (before 6.15); there is no use in asking again.
+  // False: nobody will tell (kernels before 6.15, and its parent was quick); do not ask again.
   bool may_come = false;
-  // Nothing yet: told once the process's parent has taken its end.
+  // Nothing yet: its parent is taking it at this moment.
   std::optional<ProcessExit> end;
 };
-StrangersEnd end_of_stranger(int pidfd);
+StrangersEnd end_of_stranger(int pidfd, const ProcessIdentity& identity);
 
 // The process that a pidfd means: nothing when it is no pidfd, -1 when that process is gone.
 std::optional<int> pid_of(int pidfd);

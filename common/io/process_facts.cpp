@@ -16,6 +16,7 @@ std::optional<ProcessFacts> from_stat(const std::string& line) {
   constexpr int kParent = 4;
   constexpr int kStartTime = 22;  // numbered from 1, as proc(5) does
   constexpr int kResidentPages = 24;
+  constexpr int kExitCode = 52;
   const std::size_t open = line.find('(');
   const std::size_t close = line.rfind(')');
   if (open == std::string::npos || close == std::string::npos || close < open) {
@@ -25,8 +26,13 @@ std::optional<ProcessFacts> from_stat(const std::string& line) {
   facts.command = line.substr(open + 1, close - open - 1);
   std::istringstream rest(line.substr(close + 1));
   std::string word;
-  for (int number = 3; number <= kResidentPages && rest >> word; ++number) {
-    if (number == kParent) {
+  bool zombie = false;
+  for (int number = 3; number <= kExitCode && rest >> word; ++number) {
+    if (number == 3) {
+      zombie = word == "Z";
+    } else if (number == kExitCode && zombie) {
+      facts.wait_status = static_cast<int>(parse_number(word).value_or(0));
+    } else if (number == kParent) {
       facts.parent = static_cast<int>(parse_number(word).value_or(0));
     } else if (number == kStartTime) {
       facts.start_time = parse_number(word).value_or(0);
