@@ -249,7 +249,11 @@ void UpSession::check_account() {
                                 });
 }
 
-Supervisor::Setup UpSession::supervisor_setup(const RestAccount& account) {
+void UpSession::start_pool(const RestAccount& account) {
+  if (going_down_) {
+    return;
+  }
+  account_ = account;
   Supervisor::Setup setup;
   setup.config = loaded_.config;
   setup.account = account;
@@ -269,24 +273,7 @@ Supervisor::Setup UpSession::supervisor_setup(const RestAccount& account) {
   setup.upgrade = [this](const UpgradeOrder& order) { return upgrade_.begin(order); };
   setup.upgrade_report = [this] { return upgrade_.report(); };
   setup.inherited = inherited_;
-  setup.keep = [this](WorkerId worker, int pidfd) { notify_.keep(stored_name(worker), pidfd); };
-  setup.let_go = [this](WorkerId worker) { notify_.let_go(stored_name(worker)); };
-  for (auto& [name, descriptor] : notify_.take_kept()) {
-    if (const auto worker = stored_worker(name)) {
-      setup.kept[*worker] = std::move(descriptor);
-    } else {
-      notify_.let_go(name);
-    }
-  }
-  return setup;
-}
-
-void UpSession::start_pool(const RestAccount& account) {
-  if (going_down_) {
-    return;
-  }
-  account_ = account;
-  Supervisor::Setup setup = supervisor_setup(account);
+  connect_store(setup);
   remember_config(account);
   Supervisor::Events events;
   events.on_entry = [this](const JournalEntry& entry) {
@@ -319,6 +306,18 @@ void UpSession::start_pool(const RestAccount& account) {
   supervisor_->start();
   if (inherited_) {
     loop_.post([this] { confirm_takeover(); });  // once the loop has turned
+  }
+}
+
+void UpSession::connect_store(Supervisor::Setup& setup) {
+  setup.keep = [this](WorkerId worker, int pidfd) { notify_.keep(stored_name(worker), pidfd); };
+  setup.let_go = [this](WorkerId worker) { notify_.let_go(stored_name(worker)); };
+  for (auto& [name, descriptor] : notify_.take_kept()) {
+    if (const auto worker = stored_worker(name)) {
+      setup.kept[*worker] = std::move(descriptor);
+    } else {
+      notify_.let_go(name);
+    }
   }
 }
 

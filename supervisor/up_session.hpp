@@ -44,8 +44,8 @@ class UpSession {
   Result<void> start_grid();
   void note_grid(const LocalGridAddresses& addresses);
   void check_account();
-  Supervisor::Setup supervisor_setup(const RestAccount& account);
   void start_pool(const RestAccount& account);
+  void connect_store(Supervisor::Setup& setup);
   void remember_config(const RestAccount& account);
   void go_on();
   Result<LaunchConfig> read_config_again();

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "common/base/text.hpp"
+
 namespace scpool::supervisor {
 
 ServiceNotify::ServiceNotify() {
@@ -18,14 +20,15 @@ ServiceNotify::ServiceNotify() {
     watchdog_period_ = std::chrono::microseconds{period_us / 2};
   }
   unsetenv("NOTIFY_SOCKET");
-  char** names = nullptr;
-  const int count = sd_listen_fds_with_names(1, &names);
+  const char* listed = std::getenv("LISTEN_FDNAMES");
+  const std::string names = listed == nullptr ? "" : listed;
+  const int count = sd_listen_fds(1);
+  const std::vector<std::string_view> each = split(names, ':');
   for (int i = 0; i < count; ++i) {
-    OpenDescriptor descriptor(SD_LISTEN_FDS_START + i);
-    kept_[names[i]] = std::move(descriptor);
-    std::free(names[i]);  // NOLINT(cppcoreguidelines-no-malloc): the library's list is ours to free
+    const auto index = static_cast<std::size_t>(i);
+    kept_[index < each.size() ? std::string(each[index]) : ""] =
+        OpenDescriptor(SD_LISTEN_FDS_START + i);
   }
-  std::free(names);  // NOLINT(cppcoreguidelines-no-malloc)
 }
 
 void ServiceNotify::keep(const std::string& name, int descriptor) const {
