@@ -58,7 +58,8 @@ rest_url = "http://127.0.0.1:9/rest/v1"
 
     def check_nothing_left(self):
         wait_for(lambda: self.pids() == [], "every process of the pool has ended")
-        assert self.left_over_files() == []
+        left = self.left_over_files()
+        assert left == [], left
 
 
 def at_full_strength(pool):

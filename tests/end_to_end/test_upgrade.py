@@ -212,13 +212,19 @@ def test_an_sc_pool_that_fails_after_the_exchange_is_followed_in_the_same_proces
 def test_what_happens_while_nobody_watches_is_not_lost(stub_pool, tmp_path):
     """A worker dies and the pool is told to stop while the new program is on its way."""
     pool = stub_pool(size=2).start()
-    victim, ready = pool.workers()[1], tmp_path / "between"
-    slow = script(tmp_path, f': > {ready}; while [ -e {ready} ]; do sleep 0.05; done; exec {BIN}/sc-pool "$@"')
+    victim, ready, gate = pool.workers()[1], tmp_path / "between", tmp_path / "gate"
+    os.mkfifo(gate)
+    # The shell must not wait for a child of its own: it would take the worker's end, too.
+    slow = script(tmp_path, f': > {ready}; read go < {gate}; exec {BIN}/sc-pool "$@"')
+
+    def go_on():
+        ready.unlink()
+        gate.write_text("go\n")
     upgrade = threading.Thread(target=pool.verb, args=("upgrade", "--program", str(slow)))
     upgrade.start()
     wait_for(ready.exists, "nobody watches")
     os.kill(victim["pid"], signal.SIGABRT)
-    ready.unlink()
+    go_on()
     upgrade.join()
     wait_for(lambda: at_full_strength(pool) and pool.workers()[1]["pid"] != victim["pid"], "the slot is back")
     assert [event["cause"] for event in the_event(pool, "worker-exited")] == ["crash"]
@@ -226,7 +232,7 @@ def test_what_happens_while_nobody_watches_is_not_lost(stub_pool, tmp_path):
     upgrade.start()
     wait_for(ready.exists, "nobody watches")
     pool.process.send_signal(signal.SIGTERM)
-    ready.unlink()
+    go_on()
     assert pool.process.wait(PATIENCE) == 0
     upgrade.join()
     pool.check_nothing_left()
@@ -268,4 +274,5 @@ def test_the_service_manager_sees_a_reload(stub_pool, tmp_path):
         assert told[reloading + 1] == "WATCHDOG=1"
         while manager.recv(4096) != b"WATCHDOG=1":  # goes on in the new program
             pass
+        (tmp_path / "notify").unlink()
         check_still_supervised(pool)
