@@ -2,6 +2,7 @@
 // not be started again.
 #include <unistd.h>
 
+#include "common/io/child_process.hpp"
 #include "supervisor/io/leftovers.hpp"
 #include "supervisor/io/pool_lock.hpp"
 #include "supervisor/io/worker_search.hpp"
@@ -50,6 +51,11 @@ ExitCode run_down_leftovers(const Invocation& invocation) {
   for (const KnownProcess& found : search_workers(directories.value(), config.name)) {
     processes.push_back(found);
   }
+  std::erase_if(processes, [](const KnownProcess& known) {
+    const auto facts = read_process_facts(known.pid);
+    const bool ended = !facts || facts->wait_status.has_value();  // or nobody took its end yet
+    return ended || facts->start_time != known.start_time;
+  });
   Leftovers leftovers(loop, our_worker(), directories.value(), config.name, processes);
   const std::size_t count = leftovers.count();
   LeftoverRules rules{config.policy.drain_timeout, config.policy.stop_grace};

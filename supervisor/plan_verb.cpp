@@ -63,9 +63,9 @@ std::string table(const Json& plan, const Terminal& terminal) {
   const bool rests = plan.value("comes_to_rest", true);
   return text + "\nReady: never fewer than " + std::to_string(count_at(plan, "lowest_ready")) +
          " of " + std::to_string(count_at(plan, "size")) + "; at most " +
-         std::to_string(count_at(plan, "most_workers")) + " workers beside those that drain; " +
-         (rests ? "about " + seconds_at(plan, "takes_s") + " and the drain of the last one."
-                : "not at rest within a day.") +
+         std::to_string(count_at(plan, "most_workers")) + " workers beside those that drain.\n" +
+         (rests ? "Takes about " + seconds_at(plan, "takes_s") + " and the drain of the last one."
+                : "Not at rest within a day.") +
          "\n";
 }
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from pool import BIN, PATIENCE, Pool, wait_for
-from test_supervision import StubPool, at_full_strength, stub_pool  # noqa: F401
+from stub_pool import StubPool, at_full_strength
 
 
 def events_of(pool):

@@ -412,9 +412,12 @@ void SimulatedPool::check_departure(const SimulatedWorker& worker, const Reason&
     case ReasonKind::ReplacementReady: {
       const auto heirs =
           std::count_if(view.workers.begin(), view.workers.end(), [&](const auto& other) {
+            // In the same breath the next wish may ask for the heir's own successor.
+            const bool stood =
+                other.state == WorkerState::Ready && other.since + policy_.min_ready_time <= now_;
+            const bool just_left = other.state == WorkerState::Draining && other.since == now_;
             return other.worker != worker.id && other.worker.slot == worker.id.slot &&
-                   other.state == WorkerState::Ready &&
-                   other.since + policy_.min_ready_time <= now_;
+                   (stood || just_left);
           });
       rule(2, heirs > 0, [&] {
         return "worker " + to_text(worker.id) + " was drained before its replacement was ready";
