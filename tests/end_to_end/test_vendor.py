@@ -197,7 +197,8 @@ def test_a_life(vendor_pool, version):
     assert answer.returncode == 0, answer
     rollout = pool.status()["rollout"]
     assert rollout["lowest_ready"] == pool.size and rollout["lost_worker_s"] == 0
-    assert not {pid for pid, _ in left} & {worker["pid"] for worker in pool.workers()}
+    wait_for(lambda: not {pid for pid, _ in left} & {worker["pid"] for worker in pool.workers()},
+             "the old ones have ended")
     assert pool.verb("drain", "0").returncode == 0
     wait_for(lambda: serving(pool) and len(pool.tunnels()) == pool.size, "the drained one's successor")
     assert pool.verb("down").returncode == 0
