@@ -86,11 +86,15 @@ std::uint32_t PoolState::count_leaving(SlotIndex slot) const {
 // worker goes before the next comes, and the floor is one lower.
 std::uint32_t PoolState::serving_floor() const {
   std::uint32_t servable = size_;
-  for (const Slot& slot : slots_) {
-    servable -=
-        slot.history.state == VacancyState::Backoff && slot.history.last_cause == ExitCause::Quota
-            ? 1U
-            : 0U;
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    // What the record says of a slot may be older than the worker that was taken back for it.
+    const bool is_filled = std::any_of(members_.begin(), members_.end(), [&](const Member& member) {
+      return member.id.slot.value == i && is_active(member.state);
+    });
+    const SlotHistory& history = slots_[i].history;
+    const bool refused =
+        history.state == VacancyState::Backoff && history.last_cause == ExitCause::Quota;
+    servable -= refused && !is_filled ? 1U : 0U;
   }
   const bool refused =
       quota_.limit() && !quota_.may_add(static_cast<std::uint32_t>(members_.size()), now_);

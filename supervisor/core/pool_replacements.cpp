@@ -151,6 +151,12 @@ bool PoolState::replace(Member& member, Errand errand, Reason reason) {
   if (!no_surge_at_all || (!serves_no_more && others < serving_floor())) {
     return false;
   }
+  // The last one that serves waits for those that leave: their tunnels make room for another.
+  const bool room_is_coming = std::any_of(
+      members_.begin(), members_.end(), [](const Member& each) { return !is_active(each.state); });
+  if (!serves_no_more && others == 0 && room_is_coming) {
+    return false;
+  }
   if (!quota_allows) {
     due(quota_.retry_at());
     reason.detail += reason.detail.empty() ? "" : "; ";

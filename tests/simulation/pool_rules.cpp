@@ -398,10 +398,13 @@ void SimulatedPool::check_step(const SimulatedWorker& worker,
         return vacant.last_cause == ExitCause::Quota;
       });
   const auto missing = std::max<std::uint32_t>(policy_.max_unavailable, quota_was_tight_ ? 1U : 0U);
-  rule(1, !serves(worker) || ready + missing + without_tunnel >= view.size, [&] {
-    return "worker " + to_text(worker.id) + " was drained with " + std::to_string(ready) + " of " +
-           std::to_string(view.size) + " left";
-  });
+  // What it said last is what can be known of it.
+  rule(1,
+       !serves(worker) || !worker.told_ready || ready + missing + without_tunnel >= view.size,
+       [&] {
+         return "worker " + to_text(worker.id) + " was drained with " + std::to_string(ready) +
+                " of " + std::to_string(view.size) + " left";
+       });
 }
 
 // A worker that goes because we say so: each reason has its own conditions, and without one of

@@ -61,6 +61,24 @@ TEST_CASE("when the account has no room for a surge, one goes before the next co
   CHECK(pool.view().rollout.state == RolloutState::Idle);
 }
 
+TEST_CASE("without room for a surge the last one that serves waits for those that leave") {
+  PoolPolicy policy;
+  policy.size = 2;
+  policy.max_surge = 0;
+  policy.max_unavailable = 1;
+  ScriptedPool pool(policy);
+  pool.drains_at_once = false;
+  pool.start();
+  pool.run_for(1min);
+  pool.tell(DrainRequested{{0}});  // somebody asked for this one
+  pool.next_conduct = Conduct::NeverReady;
+  pool.tell(RestartRequested{pool.now, {}, RestartStyle::Rolling});
+  for (int i = 0; i < 200; ++i) {
+    pool.run_for(100ms);
+    CHECK(pool.view().ready >= 1);
+  }
+}
+
 TEST_CASE("a rollout that gets nowhere is paused and says why") {
   ScriptedPool pool({});
   pool.start();
