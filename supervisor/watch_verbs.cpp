@@ -190,7 +190,9 @@ ExitCode run_events(const Invocation& invocation) {
     const std::uint64_t before = cursor;
     const auto body = pool.value().get("/v1/events?since=" + std::to_string(cursor));
     if (!body) {
-      return failed(body.error());
+      // A follower that has begun goes on, also when the supervisor is killed between two pages.
+      const bool begun = settings.is_on("follow") && cursor != settings.count("since");
+      return begun ? follow_events(settings, cursor, terminal) : failed(body.error());
     }
     print_events(body.value(), settings, cursor, terminal);
     if (cursor == before) {
