@@ -2,30 +2,12 @@
 
 #include <utility>
 
+#include "common/http/percent_encoding.hpp"
 #include "common/tunnel/tunnel_resource.hpp"
 #include "supervisor/core/worker_kinds.hpp"
 
 namespace scpool::supervisor {
 namespace {
-
-// Names and ids in a path: everything but unreserved characters escaped (RFC 3986 section 2.3).
-std::string path_segment(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string result;
-  for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    const auto byte = static_cast<unsigned char>(c);
-    if (unreserved) {
-      result += c;
-    } else {
-      result += '%';
-      result += kDigits[byte >> 4U];
-      result += kDigits[byte & 0xFU];
-    }
-  }
-  return result;
-}
 
 std::optional<WorkerId> worker_of(const TunnelState& state, const std::string& instance) {
   for (const auto& [key, value] : state.metadata.extra) {
@@ -82,7 +64,7 @@ TunnelDirectory::TunnelDirectory(HttpClient& client,
 
 HttpCall TunnelDirectory::call_for(const std::string& path_and_query, Duration timeout) const {
   HttpCall call;
-  call.url = account_.url + "/" + path_segment(account_.user) + path_and_query;
+  call.url = account_.url + "/" + percent_encoded(account_.user) + path_and_query;
   call.fields.set("Accept", "application/json");
   call.user = account_.user;
   call.password = account_.access_key;
@@ -123,7 +105,7 @@ void TunnelDirectory::fetch_list(Duration timeout, HttpClient::OnAnswer on_answe
 
 void TunnelDirectory::remove(const TunnelId& tunnel, Duration timeout) {
   HttpCall call =
-      call_for("/tunnels/" + path_segment(tunnel.value) + "?reason=supervisor&wait=0", timeout);
+      call_for("/tunnels/" + percent_encoded(tunnel.value) + "?reason=supervisor&wait=0", timeout);
   call.method = "DELETE";
   removals_[tunnel] =
       client_.start(std::move(call), [this, tunnel](const Result<HttpAnswer>& answer) {

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "common/base/text.hpp"
+#include "common/http/percent_encoding.hpp"
 
 namespace scpool::worker {
 namespace {
@@ -102,25 +103,6 @@ std::vector<SettingSpec> idle_specs() {
   return specs;
 }
 
-// In the user part of a URL (RFC 3986 section 3.2.1): everything but unreserved characters.
-std::string escaped(std::string_view plain) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string result;
-  for (const char c : plain) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-    const auto byte = static_cast<unsigned char>(c);
-    if (unreserved) {
-      result += c;
-    } else {
-      result += '%';
-      result += kDigits[byte >> 4U];
-      result += kDigits[byte & 0xFU];
-    }
-  }
-  return result;
-}
-
 class Conversion {
  public:
   Conversion(const Settings& legacy, const EnvironmentReader& environment)
@@ -198,7 +180,8 @@ class Conversion {
       }
       const std::size_t password = parts[0].size() + parts[1].size() + parts[2].size() + 3;
       give("auth",
-           escaped(parts[2]) + ":" + escaped(std::string_view(entry).substr(password)) + "@" +
+           percent_encoded(parts[2]) + ":" +
+               percent_encoded(std::string_view(entry).substr(password)) + "@" +
                std::string(parts[0]) + ":" + std::string(parts[1]));
     }
     if (legacy_.is_on("proxy-localhost")) {

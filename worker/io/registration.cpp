@@ -8,31 +8,12 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "common/http/percent_encoding.hpp"
 #include "worker/io/http_log.hpp"
 
 namespace scpool::worker {
 
 namespace {
-
-// RFC 3986 section 2.3: what needs no escape in a path segment or a query value.
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char letter : text) {
-    const auto byte = static_cast<unsigned char>(letter);
-    const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                       (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' ||
-                       byte == '~';
-    if (plain) {
-      encoded += letter;
-    } else {
-      encoded += '%';
-      encoded += kDigits[byte >> 4U];
-      encoded += kDigits[byte & 15U];
-    }
-  }
-  return encoded;
-}
 
 struct SystemFacts {
   std::string system;   // "linux"
