@@ -57,22 +57,22 @@ void StartScreen::server_serving(const LocalFacts& local, Duration after) {
                   terminal_.styled(Style::Faint, local.rest_url));
 }
 
-void StartScreen::show(const StatusReport& report) {
+void StartScreen::show(const PoolSnapshot& pool) {
   switch (phase_) {
     case Phase::Starting:
-      show_starting(report);
+      show_starting(pool);
       break;
     case Phase::Serving:
-      show_serving(report);
+      show_serving(pool);
       break;
     case Phase::Draining: {
       std::uint64_t jobs = 0;
       std::uint64_t streams = 0;
-      for (const WorkerSnapshot& worker : report.snapshot.workers) {
+      for (const WorkerSnapshot& worker : pool.workers) {
         jobs += worker.jobs;
         streams += worker.streams;
       }
-      const std::size_t left = report.snapshot.workers.size();
+      const std::size_t left = pool.workers.size();
       live_ = "draining: " + std::to_string(left) + (left == 1 ? " worker" : " workers") +
               " still up, " + std::to_string(jobs) + " jobs, " + std::to_string(streams) +
               " streams";
@@ -80,14 +80,14 @@ void StartScreen::show(const StatusReport& report) {
     }
   }
   known_.clear();
-  for (const WorkerSnapshot& worker : report.snapshot.workers) {
+  for (const WorkerSnapshot& worker : pool.workers) {
     known_[worker.worker] = worker.state;
   }
   show_live();
 }
 
-void StartScreen::show_starting(const StatusReport& report) {
-  for (const WorkerSnapshot& worker : report.snapshot.workers) {
+void StartScreen::show_starting(const PoolSnapshot& pool) {
+  for (const WorkerSnapshot& worker : pool.workers) {
     const auto known = known_.find(worker.worker);
     const bool was_ready = known != known_.end() && known->second == WorkerState::Ready;
     if (worker.state == WorkerState::Ready && !was_ready) {
@@ -97,7 +97,7 @@ void StartScreen::show_starting(const StatusReport& report) {
           terminal_.styled(Style::Faint, "tunnel " + worker.tunnel.value.substr(0, kShortId)));
     }
   }
-  for (const VacantSlotSnapshot& slot : report.snapshot.vacant) {
+  for (const VacantSlotSnapshot& slot : pool.vacant) {
     std::uint32_t& shown = failures_[slot.slot];
     if (slot.failures > shown && slot.last_cause.has_value()) {
       terminal_.print("  " + terminal_.styled(Style::Bad, "✗") + " worker " +
@@ -106,7 +106,7 @@ void StartScreen::show_starting(const StatusReport& report) {
     }
     shown = std::max(shown, slot.failures);
   }
-  live_ = status_line(report.snapshot);
+  live_ = status_line(pool);
 }
 
 void StartScreen::note(const JournalEntry& entry) {
@@ -122,14 +122,14 @@ void StartScreen::upgraded(std::string_view sentence) {
   terminal_.print("  upgrade: " + std::string(sentence));
 }
 
-void StartScreen::show_serving(const StatusReport& report) {
-  const bool below = report.snapshot.ready < report.snapshot.size;
+void StartScreen::show_serving(const PoolSnapshot& pool) {
+  const bool below = pool.ready < pool.size;
   if (below_strength_ && !below) {
     terminal_.print("  " + terminal_.styled(Style::Good, "✓") +
                     " the pool is at full strength again");
   }
   below_strength_ = below;
-  live_ = below ? status_line(report.snapshot) : "";
+  live_ = below ? status_line(pool) : "";
 }
 
 std::string StartScreen::verb(const std::string& words) const {

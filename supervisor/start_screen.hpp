@@ -24,7 +24,7 @@ class StartScreen {
   void begin(std::string_view sentence);
   void server_serving(const LocalFacts& local, Duration after);
   // After each turn: new states become lines, the rest the live line.
-  void show(const StatusReport& report);
+  void show(const PoolSnapshot& pool);
   // A worker that ended without being asked, with its cause; nothing for other entries.
   void note(const JournalEntry& entry);
   void how_to_use(const StatusReport& report, Duration after);
@@ -43,8 +43,8 @@ class StartScreen {
  private:
   enum class Phase { Starting, Serving, Draining };
   std::string pictogram() const;
-  void show_starting(const StatusReport& report);
-  void show_serving(const StatusReport& report);
+  void show_starting(const PoolSnapshot& pool);
+  void show_serving(const PoolSnapshot& pool);
   void show_live();
   std::string verb(const std::string& words) const;
 

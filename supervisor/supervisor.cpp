@@ -55,6 +55,7 @@ Supervisor::Supervisor(EventLoop& loop, Log& log, Setup setup, Events events)
                [this](PoolEvent event) { submit(std::move(event)); }),
       current_config_(hash_of({setup_.config, setup_.account, setup_.kind, {}})),
       controller_({setup_.config.policy, current_config_, setup_.state.pool, random_seed()}),
+      turn_end_(loop, [this] { pump(); }),
       wake_(loop, [this] { submit(TimerFired{}); }),
       stop_limit_(loop),
       log_timer_(loop),
@@ -161,14 +162,42 @@ void Supervisor::submit(PoolEvent event) {
   }
 }
 
-// Actions may queue events; those are handled after all actions of the current one.
-void Supervisor::pump() {
-  pumping_ = true;
+void Supervisor::submit_with_turn(PoolEvent event) {
+  queue_.push_back(std::move(event));
+  turn_end_.arm();
+}
+
+// On all that has happened. The record of the last decision holds those before, so it is written
+// once, before the first action.
+PoolActions Supervisor::decide() {
+  PoolActions actions;
+  bool writes = false;
   while (!queue_.empty()) {
     const PoolEvent event = std::move(queue_.front());
     queue_.pop_front();
     figures_.note(event, loop_.now());
-    for (const PoolAction& action : controller_.handle(event, loop_.now())) {
+    for (PoolAction& action : controller_.handle(event, loop_.now())) {
+      if (std::holds_alternative<WriteState>(action)) {
+        writes = true;
+      } else {
+        actions.push_back(std::move(action));
+      }
+    }
+  }
+  if (writes) {
+    actions.insert(actions.begin(), WriteState{});
+  }
+  return actions;
+}
+
+// Actions may queue events; those are handled after all actions of the earlier ones.
+void Supervisor::pump() {
+  if (pumping_ || queue_.empty()) {
+    return;
+  }
+  pumping_ = true;
+  while (!queue_.empty()) {
+    for (const PoolAction& action : decide()) {
       if (auto entry = journal_entry(action)) {
         note(std::move(*entry));
       }
@@ -294,9 +323,12 @@ void Supervisor::start_worker(const StartWorker& action) {
     return;
   }
   setup_.keep(worker, process.value()->pidfd());
+  const bool found_by_name = process.value()->kind().api == ApiTransport::UnixSocket;
   workers_.emplace(worker, std::move(process).value());
-  write_state();
-  submit(WorkerSpawned{worker});
+  if (!found_by_name) {
+    write_state();  // where its API listens stands nowhere else
+  }
+  submit(WorkerSpawned{worker});  // with which its identity is written
 }
 
 void Supervisor::note_exit(WorkerId worker,
@@ -314,7 +346,7 @@ void Supervisor::note_exit(WorkerId worker,
             "worker " + to_text(worker) + " " + exit_text(exit),
             {{"peak_memory", size_text(evidence.max_resident_bytes)},
              {"last_line", evidence.last_lines.empty() ? "" : evidence.last_lines.back()}});
-  submit(WorkerExited{worker, exit, evidence, classify_exit(kind, exit, evidence)});
+  submit_with_turn(WorkerExited{worker, exit, evidence, classify_exit(kind, exit, evidence)});
 }
 
 void Supervisor::probe(WorkerId worker) {
@@ -326,7 +358,7 @@ void Supervisor::probe(WorkerId worker) {
                setup_.config.policy.probe_timeout,
                [this, began = loop_.now()](std::variant<ProbeAnswered, ProbeFailed> answer) {
                  figures_.note_probe(loop_.now() - began);
-                 std::visit([this](auto& event) { submit(std::move(event)); }, answer);
+                 std::visit([this](auto& event) { submit_with_turn(std::move(event)); }, answer);
                });
 }
 

@@ -12,52 +12,24 @@
 #include <variant>
 #include <vector>
 
+#include "common/io/event_loop.hpp"
 #include "common/io/http_client.hpp"
 #include "common/io/log.hpp"
 #include "common/io/timer.hpp"
-#include "supervisor/core/directories.hpp"
-#include "supervisor/core/pool_config.hpp"
 #include "supervisor/core/pool_controller.hpp"
 #include "supervisor/io/event_file.hpp"
-#include "supervisor/io/handover.hpp"
 #include "supervisor/io/pool_front.hpp"
 #include "supervisor/io/state_file.hpp"
-#include "supervisor/io/tunnel_directory.hpp"
-#include "supervisor/io/worker_launch.hpp"
 #include "supervisor/io/worker_probe.hpp"
 #include "supervisor/io/worker_process.hpp"
+#include "supervisor/supervisor_setup.hpp"
 
 namespace scpool::supervisor {
 
 class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual-class-destructor)
  public:
-  enum class ReadFor { Use, Looking };
-  struct Setup {
-    PoolConfig config;
-    RestAccount account;
-    const WorkerKind* kind = &our_worker();
-    PoolDirectories directories;
-    StoredState state;
-    std::string state_path;
-    std::string log_file;
-    std::string control_socket;
-    std::string config_file;  // absolute; empty: none
-    std::string api_address;  // empty: none
-    std::optional<LocalFacts> local;
-    std::string configuration_text;
-    // Reads the configuration again.
-    std::function<Result<LaunchConfig>(ReadFor)> read_config;
-    // Exchanges the program.
-    std::function<Result<void>(const UpgradeOrder&)> upgrade;
-    std::function<UpgradeReport()> upgrade_report;
-    // Somebody who outlives us keeps a descriptor of each worker (a service manager's store).
-    std::function<void(WorkerId, int pidfd)> keep;
-    std::function<void(WorkerId)> let_go;
-    std::map<WorkerId, OpenDescriptor> kept;  // of an earlier supervisor's workers
-    // Goes on for another program of this process: its story, and what it called this
-    // configuration.
-    std::optional<Handover> inherited;
-  };
+  using ReadFor = SupervisorSetup::ReadFor;
+  using Setup = SupervisorSetup;
   struct Events {
     std::function<void(const JournalEntry&)> on_entry;
     std::function<void()> on_changed;   // after each turn in which something was done
@@ -80,6 +52,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   // How an exchange of programs went.
   void note_upgrade(const UpgradeReport& report);
 
+  PoolSnapshot snapshot() const { return controller_.snapshot(loop_.now()); }
   StatusReport report() const override;
   std::string explain(SlotIndex slot) const override;
   const EventJournal& journal() const override { return journal_; }
@@ -98,7 +71,10 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   void take_back(const KnownProcess& known);
   void take_back_unrecorded();
   void submit(PoolEvent event);
+  // With all that happens in the same turn of the loop: one decision's state is written once.
+  void submit_with_turn(PoolEvent event);
   void pump();
+  PoolActions decide();
   void perform(const PoolAction& action);
   void note(JournalEntry entry);
   void note_strength();
@@ -139,6 +115,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
   std::deque<PoolEvent> queue_;
   bool pumping_ = false, finished_ = false;
+  TurnEnd turn_end_;
   DeadlineTimer wake_;
   Timer stop_limit_;
   Timer log_timer_;

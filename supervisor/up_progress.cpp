@@ -83,20 +83,20 @@ void UpSession::note_change() {
   if (inherited_) {
     return;  // what is half taken over would look like a loss
   }
-  const StatusReport report = supervisor_->report();
-  if (report.snapshot.shutting_down && !going_down_) {
+  const PoolSnapshot pool = supervisor_->snapshot();
+  if (pool.shutting_down && !going_down_) {
     note_going_down();  // by `sc-pool down`
     screen_.draining("Draining, as 'sc-pool down' asked for.");
   }
-  screen_.show(report);
+  screen_.show(pool);
   if (!ticker_.armed()) {
     tick();
   }
-  tell_service(report.snapshot);
+  tell_service(pool);
   if (going_down_ || was_ready_) {
     return;
   }
-  if (report.snapshot.ready >= report.snapshot.size) {
+  if (pool.ready >= pool.size) {
     was_ready_ = true;
     deadline_.cancel();
     note_ready();

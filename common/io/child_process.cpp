@@ -180,7 +180,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(
   block->on_exit = std::move(on_exit);
   block->pid = pid.value();
   // Until it is reaped, even a child that has ended keeps its line in /proc.
-  const auto facts = read_process_facts(block->pid);
+  const auto facts = read_process_facts(block->pid, FactsWanted::ButDescriptors);
   block->start_time = facts.has_value() ? facts->start_time : 0;
   block->watch();
   return std::unique_ptr<ChildProcess>(new ChildProcess(std::move(block)));
@@ -202,7 +202,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::adopt(
     std::function<void(ProcessExit)> on_exit) {
   // Looked at with the pidfd open: from here on the number cannot change its meaning.
   const std::optional<int> meant = pid_of(pidfd.get());
-  const auto facts = read_process_facts(identity.pid);
+  const auto facts = read_process_facts(identity.pid, FactsWanted::ButDescriptors);
   const bool lives =
       meant == identity.pid && facts.has_value() && facts->start_time == identity.start_time;
   if (!lives && meant != -1) {

@@ -88,6 +88,8 @@ struct ProcessFacts {
   // How it ended, as wait(2) tells it, when nobody has taken its end yet (a zombie).
   std::optional<int> wait_status;
 };
-std::optional<ProcessFacts> read_process_facts(int pid);
+// Counting its descriptors takes longer than all the rest.
+enum class FactsWanted { All, ButDescriptors };
+std::optional<ProcessFacts> read_process_facts(int pid, FactsWanted wanted = FactsWanted::All);
 
 }  // namespace scpool

@@ -98,8 +98,7 @@ Result<Secret> read_credential(const std::string& directory, const std::string& 
 Result<void> write_private_file(const std::string& path,
                                 const std::string& text,
                                 Durability durability) {
-  const int descriptor =
-      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor < 0) {
     return Error::from_errno(errno, path);
   }
@@ -112,6 +111,10 @@ Result<void> write_private_file(const std::string& path,
     } else {
       done += static_cast<std::size_t>(count);
     }
+  }
+  // What an earlier, longer text left.
+  if (failure == 0 && ftruncate(descriptor, static_cast<off_t>(text.size())) != 0) {
+    failure = errno;
   }
   if (failure == 0 && durability == Durability::Machine && fsync(descriptor) != 0) {
     failure = errno;

@@ -23,21 +23,40 @@ void sync_directory_of(const std::string& path) {
   }
 }
 
-// All or nothing: the file at `path` is the old one or the new one.
-Result<void> replace_file(const std::string& path, const std::string& text, Durability durability) {
-  const std::string temporary = path + ".new";
-  if (auto written = write_private_file(temporary, text, durability); !written) {
-    return written;
-  }
+Result<void> rename_over(const std::string& path, const std::string& temporary) {
   if (rename(temporary.c_str(), path.c_str()) != 0) {
     const int reason = errno;
     unlink(temporary.c_str());
     return Error::from_errno(reason, path);
   }
-  if (durability == Durability::Machine) {
+  return {};
+}
+
+// All or nothing: the file at `path` is the old one or the new one.
+Result<void> replace_on_disk(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".new";
+  if (auto written = write_private_file(temporary, text, Durability::Machine); !written) {
+    return written;
+  }
+  auto renamed = rename_over(path, temporary);
+  if (renamed.ok()) {
     sync_directory_of(path);
   }
-  return {};
+  return renamed;
+}
+
+// The same, but nothing waits for the disk: the two files exchange their names, and what is written
+// next goes over the blocks of the older one. To put one in the other's place, or to write a file
+// that was cut to nothing, has file systems send the new blocks to the disk at once.
+Result<void> replace_in_memory(const std::string& path, const std::string& text) {
+  const std::string other = path + ".before";
+  if (auto written = write_private_file(other, text, Durability::Process); !written) {
+    return written;
+  }
+  if (renameat2(AT_FDCWD, other.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) {
+    return {};
+  }
+  return rename_over(path, other);  // the first, or a file system that cannot exchange
 }
 
 std::string synced_copy_of(const std::string& path) {
@@ -83,7 +102,7 @@ Result<void> StateFile::save(const StoredState& state) {
   if (text == last_written_) {
     return {};
   }
-  if (auto written = replace_file(path_, text, Durability::Process); !written) {
+  if (auto written = replace_in_memory(path_, text); !written) {
     return written;
   }
   synced_ = false;
@@ -95,7 +114,7 @@ Result<void> StateFile::sync() {
   if (synced_) {
     return {};
   }
-  auto written = replace_file(synced_copy_of(path_), last_written_, Durability::Machine);
+  auto written = replace_on_disk(synced_copy_of(path_), last_written_);
   synced_ = written.ok();
   return written;
 }

@@ -1,8 +1,8 @@
 // What must outlive the supervisor, in one JSON file: the deciders' record and the identity of each
-// process of ours. Written whole and atomically (temporary file, rename) before the action it must
-// outlive. A worker waits for that write, so it does not wait for the disk: against the end of the
-// machine, which ends all workers too, a copy is synced a little later. Owned by the supervisor
-// alone (PoolLock).
+// process of ours. Written whole and atomically (a second file, which exchanges its name with the
+// first) before the action it must outlive. A worker waits for that write, so it does not wait for
+// the disk: against the end of the machine, which ends all workers too, a copy is synced a little
+// later. Owned by the supervisor alone (PoolLock).
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,11 @@ struct StoredState {
   std::vector<KnownProcess> processes;
 };
 
-// Both in state_json.cpp. Nothing: the text is not a pool's state.
+// The format; readers know no other.
+constexpr int kStateVersion = 1;
+
 std::string state_to_json(const StoredState& state);
+// Nothing: the text is not a pool's state.
 std::optional<StoredState> state_from_json(const std::string& text);
 
 class StateFile {

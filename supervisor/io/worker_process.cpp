@@ -11,6 +11,7 @@
 #include <fstream>
 #include <utility>
 
+#include "common/base/text.hpp"
 #include "supervisor/io/log_tail.hpp"
 #include "supervisor/io/program_search.hpp"
 
@@ -84,15 +85,17 @@ std::vector<std::pair<std::string, std::string>> inherited_environment() {
 }
 
 std::uint64_t out_of_memory_kills() {
-  std::ifstream file("/proc/vmstat");
-  std::string name;
-  std::uint64_t value = 0;
-  while (file >> name >> value) {
-    if (name == "oom_kill") {
-      return value;
-    }
+  constexpr std::string_view kName = "\noom_kill ";
+  std::array<char, 16 * 1024> text{};
+  const OpenDescriptor file(open("/proc/vmstat", O_RDONLY | O_CLOEXEC));
+  const ssize_t count = file.valid() ? read(file.get(), text.data(), text.size()) : 0;
+  const std::string_view all(text.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  const std::size_t found = all.find(kName);
+  if (found == std::string_view::npos) {
+    return 0;
   }
-  return 0;
+  const std::string_view rest = all.substr(found + kName.size());
+  return parse_number(rest.substr(0, rest.find('\n'))).value_or(0);
 }
 
 WorkerProcess::WorkerProcess(const WorkerKind& kind, WorkerLaunch launch, OnExit on_exit)

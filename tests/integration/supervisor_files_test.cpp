@@ -68,7 +68,7 @@ StoredState example() {
 
 }  // namespace
 
-TEST_CASE("a pool's record comes back as it was written, mode 0600, nothing left beside it") {
+TEST_CASE("a pool's record comes back as it was written, mode 0600") {
   const TemporaryDirectory directory;
   StateFile file(directory.file("state.json"));
   REQUIRE(file.save(example()).ok());
@@ -97,7 +97,26 @@ TEST_CASE("a pool's record comes back as it was written, mode 0600, nothing left
   struct stat facts {};
   REQUIRE(stat(directory.file("state.json").c_str(), &facts) == 0);
   CHECK((facts.st_mode & 0777U) == 0600U);
-  CHECK_FALSE(std::filesystem::exists(directory.file("state.json.new")));
+}
+
+TEST_CASE(
+    "a shorter record leaves nothing of a longer one, and the file before waits to be "
+    "overwritten") {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("state.json");
+  StateFile file(path);
+  const auto content_of = [](const std::string& name) {
+    std::ifstream stream(name);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  StoredState state = example();
+  for (const std::size_t processes : {5U, 1U, 3U, 0U}) {
+    const std::string before = content_of(path);
+    state.processes.assign(processes, example().processes.front());
+    REQUIRE(file.save(state).ok());
+    CHECK(content_of(path) == state_to_json(state));
+    CHECK(content_of(path + ".before") == before);
+  }
 }
 
 TEST_CASE("no file is a new pool; a broken one is an error and stays") {
