@@ -56,7 +56,8 @@ inline constexpr Duration kSuspectSilence = 3s;
 inline constexpr Duration kCanaryPeriod = 15s;
 inline constexpr Duration kCanaryMaxAge = 35s;
 inline constexpr Duration kSyncPeriod = 60s;
-inline constexpr Duration kCloseGrace = 5s;   // for the peer's end after ours
+inline constexpr Duration kRoundTripPeriod = 100ms;  // the kernel is asked for it, under traffic
+inline constexpr Duration kCloseGrace = 5s;          // for the peer's end after ours
 inline constexpr Duration kIdleRestart = 1s;  // after it, small TLS records until a window is warm
 inline constexpr std::size_t kSmallRecordBytes = 64 * 1024;
 
@@ -72,6 +73,8 @@ inline constexpr std::size_t kMinCarrierCap = 1024 * 1024;
 inline constexpr std::size_t kMaxCarrierCap = 64 * 1024 * 1024;
 inline constexpr Duration kCarrierHold = 30s;
 inline constexpr Duration kMaxCarrierHold = 120s;
+// What all carriers of one worker may keep together: a quarter of the memory, not more than this.
+inline constexpr std::size_t kMaxCarrierBudget = 512 * 1024 * 1024;
 inline constexpr std::size_t kMaxSuspendedPerTunnel = 16;
 inline constexpr std::size_t kMaxSuspendedBytes = 256 * 1024 * 1024;  // held, of one server
 
@@ -86,6 +89,12 @@ inline constexpr std::size_t kMaxUnsentInKernel = 128 * 1024;
 inline constexpr std::chrono::seconds kTcpKeepaliveIdle = 60s;
 inline constexpr std::chrono::seconds kTcpKeepaliveInterval = 10s;
 inline constexpr int kTcpKeepaliveProbes = 6;
+// A tunnel's connection is told sooner: 15 s with something unacknowledged (TCP_USER_TIMEOUT), 30 s
+// when idle (notes section 3).
+inline constexpr std::chrono::seconds kTunnelUserTimeout = 15s;
+inline constexpr std::chrono::seconds kTunnelKeepaliveIdle = 15s;
+inline constexpr std::chrono::seconds kTunnelKeepaliveInterval = 5s;
+inline constexpr int kTunnelKeepaliveProbes = 3;
 inline constexpr int kListenBacklog = 1024;
 // Idle connections of one worker to sites, and 1xx answers to one request.
 inline constexpr std::size_t kMaxKeptConnections = 512;

@@ -13,11 +13,6 @@
 namespace scpool {
 namespace {
 
-// Engineering notes section 3. Idle time before the first probe, and TCP_USER_TIMEOUT.
-constexpr std::chrono::seconds kTunnelPatience{15};
-constexpr std::chrono::seconds kTunnelProbeInterval{5};
-constexpr int kTunnelProbes = 3;
-
 // IN6_IS_ADDR_V4MAPPED without the macro's old-style casts.
 bool is_mapped_ipv4(const in6_addr& address) {
   static constexpr std::uint8_t kPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -120,11 +115,23 @@ void tune_tcp(int descriptor) {
 }
 
 void tune_tunnel(int descriptor) {
-  set_keepalive(descriptor, kTunnelPatience, kTunnelProbeInterval, kTunnelProbes);
+  set_keepalive(descriptor,
+                limits::kTunnelKeepaliveIdle,
+                limits::kTunnelKeepaliveInterval,
+                limits::kTunnelKeepaliveProbes);
   set_option(descriptor,
              IPPROTO_TCP,
              TCP_USER_TIMEOUT,
-             static_cast<int>(std::chrono::milliseconds{kTunnelPatience}.count()));
+             static_cast<int>(std::chrono::milliseconds{limits::kTunnelUserTimeout}.count()));
+}
+
+std::optional<Duration> tcp_round_trip(int descriptor) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_rtt == 0) {
+    return std::nullopt;
+  }
+  return std::chrono::microseconds{info.tcpi_rtt};
 }
 
 }  // namespace scpool

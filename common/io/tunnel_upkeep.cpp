@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
+#include "common/io/socket_address.hpp"
 #include "common/io/tunnel_pump.hpp"
 
 namespace scpool {
@@ -160,6 +161,9 @@ void TunnelLink::Pump::check_liveness(Instant now) {
 
 void TunnelLink::Pump::heard(Instant now) {
   liveness_.bytes_received(now);
+  if (liveness_.round_trip_due(now)) {
+    liveness_.round_trip_measured(tcp_round_trip(stream_->descriptor()), now);
+  }
   if (std::exchange(suspect_, false)) {
     listener_->on_suspect(false);
   }

@@ -43,7 +43,6 @@ struct UpgradeRequest {
 struct TunnelSessionAnswer {
   int version = 1;
   std::string session;  // sid
-  std::string node;     // address to resume at; may be empty
   Duration hold = Duration::zero();
   Duration ping = std::chrono::seconds{10};
   std::uint32_t max_streams = 256;

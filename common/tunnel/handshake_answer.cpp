@@ -8,7 +8,6 @@
 namespace scpool {
 namespace {
 
-constexpr std::size_t kMaxNode = 256;
 constexpr std::size_t kKeySize = 32;
 constexpr std::uint64_t kMaxHoldSeconds = 3600;
 constexpr std::uint64_t kMaxPingSeconds = 3600;
@@ -20,9 +19,8 @@ Result<void> fill_answer(const StructuredDictionary& members, TunnelSessionAnswe
     return Error(ErrorKind::Protocol, "Tunnel-Session has no sid");
   }
   answer.session = *session;
-  answer.node = members.string("node").value_or("");
-  if (answer.session.size() > kMaxSessionName || answer.node.size() > kMaxNode) {
-    return Error(ErrorKind::Protocol, "Tunnel-Session has a sid or node that is too long");
+  if (answer.session.size() > kMaxSessionName) {
+    return Error(ErrorKind::Protocol, "Tunnel-Session has a sid that is too long");
   }
   const std::uint64_t hold = members.integer("hold").value_or(0);
   const std::uint64_t ping = members.integer("ping").value_or(10);
@@ -60,11 +58,11 @@ ResponseHead upgrade_answer_head(const TunnelSessionAnswer& answer) {
   const auto seconds = [](Duration duration) {
     return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
   };
-  std::string session =
-      "v=" + std::to_string(answer.version) + ", sid=" + structured_string(answer.session) +
-      ", node=" + structured_string(answer.node) + ", hold=" + seconds(answer.hold) +
-      ", ping=" + seconds(answer.ping) + ", max-streams=" + std::to_string(answer.max_streams) +
-      ", carrier=" + (answer.carrier ? "1" : "0");
+  std::string session = "v=" + std::to_string(answer.version) +
+                        ", sid=" + structured_string(answer.session) +
+                        ", hold=" + seconds(answer.hold) + ", ping=" + seconds(answer.ping) +
+                        ", max-streams=" + std::to_string(answer.max_streams) +
+                        ", carrier=" + (answer.carrier ? "1" : "0");
   if (!answer.key.empty()) {
     session += ", key=" + structured_string(to_base64url(answer.key));
   }

@@ -43,16 +43,28 @@ void Liveness::ping_sent(Instant now) {
 Duration Liveness::ping_acknowledged(Instant now) {
   bytes_received(now);
   if (ping_sent_) {
-    round_trip_ = now - *ping_sent_;
+    if (!measured_) {
+      round_trip_ = now - *ping_sent_;
+    }
     ping_sent_.reset();
   }
   return round_trip_.value_or(Duration::zero());
+}
+
+void Liveness::round_trip_measured(std::optional<Duration> kernel, Instant now) {
+  next_measure_ = now + limits::kRoundTripPeriod;
+  if (kernel) {
+    measured_ = true;
+    round_trip_ = kernel;
+  }
 }
 
 void Liveness::restart(Instant now) {
   bytes_received(now);
   last_ping_ = now;
   ping_sent_.reset();
+  measured_ = false;
+  next_measure_ = now;
 }
 
 bool Liveness::waits_for_ping() const {

@@ -33,6 +33,11 @@ class Liveness {
   // The answer to the last ping; gives the round trip (the last known one when none was out).
   Duration ping_acknowledged(Instant now);
 
+  // The kernel measures finer than pings, which are timed by a clock of milliseconds and wait
+  // behind data: once it was asked, pings no longer tell the round trip.
+  bool round_trip_due(Instant now) const { return now >= next_measure_; }
+  void round_trip_measured(std::optional<Duration> kernel, Instant now);
+
   // The peer is reached by a new connection: what was asked on the old one is void.
   void restart(Instant now);
 
@@ -58,6 +63,8 @@ class Liveness {
   bool heard_since_ping_ = true;
   double jitter_ = 1.0;  // 0.8 .. 1.2, drawn anew after each ping
   std::optional<Duration> round_trip_;
+  bool measured_ = false;  // by the kernel
+  Instant next_measure_{};
 };
 
 }  // namespace scpool

@@ -57,7 +57,6 @@ void check_answer(std::string_view text) {
   const auto again = parse_upgrade_answer(upgrade_answer_head(answer.value()));
   SCPOOL_CHECK(again.ok());
   SCPOOL_CHECK(again.value().session == answer.value().session);
-  SCPOOL_CHECK(again.value().node == answer.value().node);
   SCPOOL_CHECK(again.value().hold == answer.value().hold);
   SCPOOL_CHECK(again.value().ping == answer.value().ping);
   SCPOOL_CHECK(again.value().max_streams == answer.value().max_streams);

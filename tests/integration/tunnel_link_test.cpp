@@ -26,6 +26,9 @@ TEST_CASE("both sides become ready, and the canary goes through") {
     }));
     CHECK(pair.worker.canaries == 1);
     CHECK(pair.worker.link->figures().last_canary.has_value());
+    // Between two sockets of one host, finer than the loop's clock.
+    CHECK(pair.server.link->figures().round_trip > Duration::zero());
+    CHECK(pair.worker.link->figures().round_trip > Duration::zero());
     CHECK_FALSE(pair.server.failure.has_value());
   }
 }

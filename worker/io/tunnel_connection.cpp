@@ -47,10 +47,9 @@ void TunnelConnection::dial() {
 void TunnelConnection::resume(std::uint64_t epoch, std::uint32_t attempts) {
   settings_.epoch = epoch;
   settings_.attempts = attempts;
-  // The node that holds the session; now and then by name, in case it has moved.
+  // The address that holds the session; now and then by name, in case it has moved.
   constexpr std::uint32_t kByName = 4;
-  const std::string known = node_.empty() && peer_ ? peer_->address : node_;
-  settings_.address = attempts % kByName == 0 ? std::string() : known;
+  settings_.address = attempts % kByName == 0 || !peer_ ? std::string() : peer_->address;
   settings_.connect_timeout = resume_connect_timeout(attempts);
   settings_.timeout = settings_.connect_timeout + 5s;
   dial();
@@ -108,7 +107,6 @@ void TunnelConnection::open_link(DialledTunnel dialled) {
     session_.key = answer.key;
     link.carrier.on = true;
     link.carrier.hold = std::min(answer.hold, limits::kMaxCarrierHold);
-    node_ = answer.node;
   }
   TunnelLinkListener& self = *this;
   link_ = std::make_unique<TunnelLink>(

@@ -100,7 +100,6 @@ class TunnelConnection final : private TunnelDialListener, private TunnelLinkLis
   std::unique_ptr<TunnelDial> dial_;
   std::unique_ptr<TunnelLink> link_;
   ResumableSession session_;
-  std::string node_;  // where the server wants to be dialled for it
   std::optional<Instant> suspended_since_;
   std::optional<Endpoint> peer_;
   std::optional<Endpoint> local_;
