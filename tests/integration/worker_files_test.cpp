@@ -1,11 +1,18 @@
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <iterator>
 #include <optional>
+#include <sstream>
+#include <string>
+#include <thread>
 
 #include "common/io/child_process.hpp"
 #include "common/io/listener.hpp"
@@ -23,6 +30,48 @@ std::string content_of(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
+
+// A listener whose queue is full: the kernel drops every SYN, as a path that is cut does.
+class SilentListener {
+ public:
+  SilentListener() {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    REQUIRE(bind(listener_, generic(), size) == 0);
+    REQUIRE(listen(listener_, 0) == 0);
+    REQUIRE(getsockname(listener_, generic(), &size) == 0);
+    REQUIRE(connect(filler_, generic(), size) == 0);
+  }
+  SilentListener(const SilentListener&) = delete;
+  SilentListener& operator=(const SilentListener&) = delete;
+  ~SilentListener() {
+    close(listener_);
+    close(filler_);
+  }
+
+  std::uint16_t port() const { return ntohs(address_.sin_port); }
+  void make_room() const { REQUIRE(listen(listener_, 64) == 0); }
+  // Sockets of this host that wait for it to answer their SYN.
+  int unanswered() const {
+    std::ostringstream remote;
+    remote << " 0100007F:" << std::hex << std::uppercase << std::setw(4) << std::setfill('0')
+           << port() << " 02 ";
+    std::istringstream table(content_of("/proc/self/net/tcp"));
+    int count = 0;
+    for (std::string line; std::getline(table, line);) {
+      count += line.find(remote.str()) != std::string::npos ? 1 : 0;
+    }
+    return count;
+  }
+
+ private:
+  sockaddr* generic() { return reinterpret_cast<sockaddr*>(&address_); }
+
+  sockaddr_in address_{};
+  int listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int filler_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+};
 
 }  // namespace
 
@@ -121,6 +170,28 @@ TEST_CASE("the dialer connects to the address that answers") {
     REQUIRE(run_until(loop, [&] { return !error.empty(); }));
     CHECK(error.find("refused") != std::string::npos);
   }
+}
+
+TEST_CASE("a dialer in a hurry sends another SYN beside one that hears nothing") {
+  EventLoop loop;
+  const SilentListener silent;
+  int answers = 0;
+  AddressDialer dialer(
+      loop,
+      "127.0.0.1",
+      silent.port(),
+      0,
+      [&](const auto&) { ++answers; },
+      std::chrono::milliseconds{10});
+  // As many as may be under way, and no more; the kernel's own repetition adds no socket.
+  CHECK(run_until(loop, [&] { return silent.unanswered() == 8; }));
+  silent.make_room();
+  while (silent.unanswered() > 0) {
+    std::this_thread::yield();  // the loop learns of all of them in one turn
+  }
+  CHECK(run_until(loop, [&] { return answers > 0; }));
+  loop.run_once();
+  CHECK(answers == 1);
 }
 
 TEST_CASE("a dialer that goes takes its attempts along") {

@@ -1,12 +1,14 @@
 #include "worker/io/address_dialer.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace scpool::worker {
 
 namespace {
 constexpr Duration kAttemptDelay = std::chrono::milliseconds{250};
+constexpr std::size_t kMostAttempts = 8;  // at once; the oldest goes
 }  // namespace
 
 class AddressDialer::Attempt final : public StreamListener {
@@ -25,6 +27,13 @@ class AddressDialer::Attempt final : public StreamListener {
     return std::move(stream_);
   }
 
+  // It stays until the turn's end, but is not heard any more.
+  void silence() {
+    if (stream_ != nullptr) {
+      stream_->set_listener(nullptr);
+    }
+  }
+
   void on_open() override { dialer_.attempt_opened(*this); }
   void on_bytes(ByteView /*bytes*/) override {}
   void on_end() override {}
@@ -39,8 +48,13 @@ AddressDialer::AddressDialer(EventLoop& loop,
                              const std::string& host,
                              std::uint16_t port,
                              std::size_t rotation,
-                             OnDone on_done)
-    : loop_(loop), port_(port), on_done_(std::move(on_done)), next_attempt_(loop) {
+                             OnDone on_done,
+                             Duration again_after)
+    : loop_(loop),
+      port_(port),
+      on_done_(std::move(on_done)),
+      again_after_(again_after),
+      next_attempt_(loop) {
   lookup_ = std::make_unique<NameLookup>(
       loop, host, [this, rotation](Result<std::vector<std::string>> addresses) {
         resolved(std::move(addresses), rotation);
@@ -62,19 +76,22 @@ void AddressDialer::resolved(Result<std::vector<std::string>> addresses, std::si
   const auto middle =
       addresses_.begin() + static_cast<std::ptrdiff_t>(rotation % addresses_.size());
   std::rotate(addresses_.begin(), middle, addresses_.end());
-  std::reverse(addresses_.begin(), addresses_.end());
   start_next();
 }
 
 void AddressDialer::start_next() {
-  if (addresses_.empty()) {
-    return;
+  if (attempts_.size() == kMostAttempts) {
+    drop(attempts_.begin());
   }
-  const Endpoint to{addresses_.back(), port_};
-  addresses_.pop_back();
-  attempts_.push_back(std::make_unique<Attempt>(*this, to));
-  if (!addresses_.empty()) {
+  attempts_.push_back(std::make_unique<Attempt>(*this, Endpoint{addresses_[next_], port_}));
+  ++next_;
+  if (next_ < addresses_.size()) {
     next_attempt_.start(kAttemptDelay, [this] { start_next(); });
+  } else if (again_after_ > Duration::zero()) {
+    next_attempt_.start(again_after_, [this] {
+      next_ = 0;
+      start_next();
+    });
   }
 }
 
@@ -88,21 +105,25 @@ void AddressDialer::attempt_failed(Attempt& attempt, const Error& error) {
   }
   const auto ended = std::find_if(
       attempts_.begin(), attempts_.end(), [&](const auto& each) { return each.get() == &attempt; });
-  loop_.retire(std::move(*ended));
-  attempts_.erase(ended);
-  if (!addresses_.empty()) {
+  drop(ended);
+  if (next_ < addresses_.size()) {
     start_next();
   } else if (attempts_.empty()) {
     done(Error(error.kind(), first_error_));
   }
 }
 
+void AddressDialer::drop(std::vector<std::unique_ptr<Attempt>>::iterator attempt) {
+  (*attempt)->silence();
+  loop_.retire(std::move(*attempt));
+  attempts_.erase(attempt);
+}
+
 void AddressDialer::done(Result<std::unique_ptr<Stream>> result) {
   next_attempt_.cancel();
-  for (std::unique_ptr<Attempt>& attempt : attempts_) {
-    loop_.retire(std::move(attempt));
+  while (!attempts_.empty()) {
+    drop(std::prev(attempts_.end()));
   }
-  attempts_.clear();
   // The last act: the owner may retire us.
   const OnDone on_done = std::exchange(on_done_, nullptr);
   on_done(std::move(result));

@@ -19,12 +19,15 @@ class AddressDialer {
   using OnDone = std::function<void(Result<std::unique_ptr<Stream>>)>;
 
   // `rotation`: begins that many addresses further, so that connections spread over a name's
-  // addresses. `on_done` comes once and may destroy the dialer by retiring it.
+  // addresses. `on_done` comes once and may destroy the dialer by retiring it. `again_after`: what
+  // has not answered by then is tried anew beside the attempts under way, since the kernel repeats
+  // a lost SYN only after 1, 3 and 7 s; zero: each address once.
   AddressDialer(EventLoop& loop,
                 const std::string& host,
                 std::uint16_t port,
                 std::size_t rotation,
-                OnDone on_done);
+                OnDone on_done,
+                Duration again_after = Duration::zero());
   AddressDialer(const AddressDialer&) = delete;
   AddressDialer& operator=(const AddressDialer&) = delete;
   ~AddressDialer();
@@ -36,12 +39,15 @@ class AddressDialer {
   void start_next();
   void attempt_opened(Attempt& attempt);
   void attempt_failed(Attempt& attempt, const Error& error);
+  void drop(std::vector<std::unique_ptr<Attempt>>::iterator attempt);
   void done(Result<std::unique_ptr<Stream>> result);
 
   EventLoop& loop_;
   std::uint16_t port_;
   OnDone on_done_;
-  std::vector<std::string> addresses_;  // not tried yet, in reverse order
+  Duration again_after_;
+  std::vector<std::string> addresses_;
+  std::size_t next_ = 0;  // address
   std::vector<std::unique_ptr<Attempt>> attempts_;
   std::string first_error_;
   Timer next_attempt_;

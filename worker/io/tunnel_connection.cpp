@@ -11,8 +11,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// While a cut session waits, an attempt that hears nothing soon makes room for the next: a SYN that
-// was lost with the link is only sent again after 1, 3, 7 s. Slow paths get more with each attempt.
+// While a cut session waits, nothing may keep the next SYN from going out soon after the link is
+// back: one is sent at least this often, and an attempt that hears nothing makes room for the next.
+// Slow paths get more with each attempt.
+constexpr Duration kResumeAgainAfter = 500ms;
 Duration resume_connect_timeout(std::uint32_t attempts) {
   return std::min<Duration>(2s + attempts * 250ms, limits::kTlsHandshakeTimeout);
 }
@@ -52,6 +54,7 @@ void TunnelConnection::resume(std::uint64_t epoch, std::uint32_t attempts) {
   settings_.address = attempts % kByName == 0 || !peer_ ? std::string() : peer_->address;
   settings_.connect_timeout = resume_connect_timeout(attempts);
   settings_.timeout = settings_.connect_timeout + 5s;
+  settings_.again_after = kResumeAgainAfter;
   dial();
 }
 

@@ -45,7 +45,8 @@ TunnelDial::TunnelDial(EventLoop& loop,
       settings_.address.empty() ? settings_.host : settings_.address,
       settings_.port,
       settings_.rotation,
-      [this](Result<std::unique_ptr<Stream>> stream) { dialled(std::move(stream)); });
+      [this](Result<std::unique_ptr<Stream>> stream) { dialled(std::move(stream)); },
+      settings_.again_after);
 }
 
 TunnelDial::~TunnelDial() = default;

@@ -33,6 +33,7 @@ struct TunnelDialSettings {
   bool carrier = true;
   Duration connect_timeout = limits::kTlsHandshakeTimeout;  // TCP and TLS
   Duration timeout = limits::kTunnelHandshakeTimeout;       // with the upgrade
+  Duration again_after = Duration::zero();                  // then another SYN beside the first
 };
 
 struct DialledTunnel {
