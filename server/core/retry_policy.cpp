@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::uint32_t kMaxRetries = 2;        // per request
 constexpr std::uint64_t kRequestsPerRetry = 5;  // 20 % of the requests of ten seconds
-// A quiet tunnel must be able to retry at all.
-constexpr std::uint64_t kAlwaysAllowed = 10;
+// All that waits on a worker that dies goes to mates that may have had little to do.
+constexpr std::uint64_t kAlwaysAllowed = 100;
 
 std::int64_t second_of(Instant now) {
   return std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();

@@ -48,7 +48,8 @@ struct RetryVerdict {
 class RetryPolicy {
  public:
   void request_started(const TunnelId& tunnel, Instant now);
-  // A retry that is granted is counted against the tunnel's budget.
+  // `tunnel` is the one that would bear the retry: it is counted against that one's budget, which
+  // grows with what it serves. The one that failed serves nothing any more, often for some time.
   RetryVerdict decide(const TunnelId& tunnel, const FailedAttempt& attempt, Instant now);
   void tunnel_ended(const TunnelId& tunnel);
 

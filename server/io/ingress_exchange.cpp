@@ -140,8 +140,11 @@ void IngressExchange::attempt_failed(FailurePoint point) {
   attempt_made.response_started = answer_.head_sent();
   attempt_made.body_replayable = upload_.replayable();
   attempt_made.retries_done = retries_;
+  if (point == FailurePoint::Lost && !mate_) {
+    mate_ = job_.mate();
+  }
   const RetryVerdict verdict =
-      parts_.ledger.retries().decide(tunnel_, attempt_made, parts_.loop.now());
+      parts_.ledger.retries().decide(mate_.value_or(tunnel_), attempt_made, parts_.loop.now());
   if (verdict.decision == RetryDecision::GiveUp) {
     parts_.metrics.retried(point == FailurePoint::Refused ? "refused" : "lost",
                            to_text(verdict.refusal));

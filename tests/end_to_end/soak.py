@@ -89,7 +89,7 @@ def start_clients(pool, site):
 class Soak:
     def __init__(self, pool, until):
         self.pool, self.until = pool, until
-        self.steps = []  # {"name", "begin", "end", "lost_tunnel", "lost_at", "jobs"}
+        self.steps = []  # {"name", "begin", "end", "lost_at", "gone_at", "jobs"}
         self.size, self.supervisors = 4, []
 
     def left(self):
@@ -129,16 +129,20 @@ class Soak:
         entry["rollout"] = True
 
     def hit(self, entry, slot, kind):
-        """Remembers which jobs the worker carries, then does it."""
+        """Remembers which jobs the worker carries until it is gone, and does it. Requests go to a stopped one
+        until the server has noticed; they are under way on it when it is killed."""
         worker = next(worker for worker in self.pool.workers() if worker["slot"] == slot
                       and worker["state"] == "ready")
-        user = self.pool.local["user"]
-        jobs = self.pool.rest("GET", f"/{user}/jobs")[1]
-        entry["lost_tunnel"], entry["lost_at"] = worker["tunnel_id"], time.monotonic()
-        entry["jobs"] = {job.get("label") for job in jobs if job["tunnel_id"] == worker["tunnel_id"]}
+        entry["jobs"], entry["lost_at"] = self.jobs_of(worker), time.monotonic()
         os.kill(worker["pid"], kind)
-        wait_for(lambda: worker["pid"] not in [each["pid"] for each in self.pool.workers()],
-                 "another takes its slot")
+        while worker["pid"] in [each["pid"] for each in self.pool.workers()]:
+            assert time.monotonic() - entry["lost_at"] < PATIENCE, "no other takes its slot"
+            entry["jobs"] |= self.jobs_of(worker)
+        entry["gone_at"] = time.monotonic()
+
+    def jobs_of(self, worker):
+        jobs = self.pool.rest("GET", f"/{self.pool.local['user']}/jobs")[1]
+        return {job.get("label") for job in jobs if job["tunnel_id"] == worker["tunnel_id"]}
 
     def kill(self, slot):
         return lambda entry: self.hit(entry, slot, signal.SIGKILL)
@@ -190,7 +194,7 @@ class Soak:
     def excuse(self, job, begin, end):
         """The step that killed the worker this exchange was under way on, if one did."""
         for entry in self.steps:
-            if "lost_at" in entry and job in entry["jobs"] and begin <= entry["lost_at"] <= end:
+            if "gone_at" in entry and job in entry["jobs"] and begin <= entry["gone_at"] and end >= entry["lost_at"]:
                 return entry["name"]
         return None
 
@@ -202,7 +206,9 @@ class Soak:
     def judge(self, figures, started):
         excused, wrong = {}, []
         for job, begin, end, text in figures["failed"]:
-            if name := self.excuse(job, begin, end):
+            # What has no answer and may be repeated is asked of another worker.
+            repeatable = job.startswith(("small", "download")) and "before the site answered" in text
+            if not repeatable and (name := self.excuse(job, begin, end)):
                 excused[name] = excused.get(name, 0) + 1
             else:
                 wrong.append(f"{end - started:7.1f} s, {self.during(end)}: {job}, under way for "

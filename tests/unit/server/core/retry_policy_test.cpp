@@ -69,19 +69,19 @@ TEST_CASE("nothing is retried once the response started or the body is gone") {
   CHECK(policy.decide(kTunnel, gone, kStart).refusal == RetryRefusal::BodyGone);
 }
 
-TEST_CASE("the budget: a fifth of the requests of ten seconds, ten at least, per tunnel") {
+TEST_CASE("the budget: a fifth of the requests of ten seconds, a hundred at least, per tunnel") {
   RetryPolicy policy;
   const FailedAttempt refused = attempt("GET", FailurePoint::Refused);
-  for (int retry = 0; retry < 10; ++retry) {
+  for (int retry = 0; retry < 100; ++retry) {
     CHECK(policy.decide(kTunnel, refused, kStart).decision == RetryDecision::SameTunnel);
   }
   CHECK(policy.decide(kTunnel, refused, kStart + 1s).refusal == RetryRefusal::Budget);
   CHECK(policy.decide(TunnelId{"other"}, refused, kStart + 1s).decision ==
         RetryDecision::SameTunnel);
-  for (int request = 0; request < 100; ++request) {
+  for (int request = 0; request < 1000; ++request) {
     policy.request_started(kTunnel, kStart + 2s);
   }
-  for (int retry = 0; retry < 10; ++retry) {
+  for (int retry = 0; retry < 100; ++retry) {
     CHECK(policy.decide(kTunnel, refused, kStart + 2s).decision == RetryDecision::SameTunnel);
   }
   CHECK(policy.decide(kTunnel, refused, kStart + 2s).refusal == RetryRefusal::Budget);
