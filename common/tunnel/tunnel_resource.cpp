@@ -83,6 +83,8 @@ json state_object(const TunnelState& state) {
                  {"extra_info", state.extra_info},
                  {"vm_version", state.vm_version},
                  {"metadata", metadata_object(state.metadata)},
+                 {"connections",
+                  {{"ready", state.connections.ready}, {"suspended", state.connections.suspended}}},
                  // What older clients read; there is one protocol here, and no cache.
                  {"ssh_port", 443},
                  {"use_kgp", false},

@@ -3,6 +3,7 @@
 // both client generations accepted.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -49,6 +50,12 @@ struct CreateTunnelRequest {
 
 enum class TunnelStatus { New, Booting, Running, Terminated, Unknown };
 
+// Live figures: never stored, and unknown to a client's own state.
+struct TunnelConnections {
+  std::size_t ready = 0;
+  std::size_t suspended = 0;  // cut, their streams kept for the worker to come back
+};
+
 struct TunnelState {
   TunnelId id;
   TunnelStatus status = TunnelStatus::Unknown;
@@ -74,6 +81,7 @@ struct TunnelState {
   std::string extra_info;
   std::string vm_version;
   TunnelMetadata metadata;
+  TunnelConnections connections;
 };
 
 // Only in the answer to POST: messages for the operator and the tunnel's secret.

@@ -157,7 +157,7 @@ void JobRegistry::assign(Job& job, const Tunnel* tunnel) {
 bool JobRegistry::is_out_of_reach(const TunnelId& tunnel, Moment moment) const {
   const Tunnel* found = tunnels_.find(tunnel);
   return found == nullptr || !found->active() ||
-         (found->ready_connections == 0 &&
+         (found->state.connections.ready == 0 &&
           moment.now >= found->disconnected_since + rules_.failover_after);
 }
 

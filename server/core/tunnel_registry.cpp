@@ -125,6 +125,7 @@ void TunnelRegistry::restore(TunnelState state, Moment moment) {
     tunnel.phase = tunnel.state.launch_time ? TunnelPhase::Disconnected : TunnelPhase::Booting;
   }
   tunnel.state.is_ready = false;
+  tunnel.state.connections = {};
   changes_.changed.push_back(tunnel.state.id);  // its place in the order is new
   by_id_.emplace(tunnel.state.id.value, tunnel.sequence);
   tunnels_.emplace(tunnel.sequence, std::move(tunnel));
@@ -139,7 +140,7 @@ void TunnelRegistry::connection_ready(const TunnelId& id, Moment moment) {
   if (!tunnel.active()) {
     return;
   }
-  ++tunnel.ready_connections;
+  ++tunnel.state.connections.ready;
   tunnel.state.last_connected = unix_seconds(moment.wall);
   if (!tunnel.state.launch_time) {
     tunnel.state.launch_time = unix_seconds(moment.wall);
@@ -155,15 +156,22 @@ void TunnelRegistry::connection_lost(const TunnelId& id, Moment moment) {
     return;
   }
   Tunnel& tunnel = tunnels_.at(found->second);
-  if (!tunnel.active() || tunnel.ready_connections == 0) {
+  if (!tunnel.active() || tunnel.state.connections.ready == 0) {
     return;
   }
   tunnel.state.last_connected = unix_seconds(moment.wall);
-  if (--tunnel.ready_connections == 0) {
+  if (--tunnel.state.connections.ready == 0) {
     tunnel.disconnected_since = moment.now;
     if (tunnel.phase == TunnelPhase::Running) {
       enter(tunnel, TunnelPhase::Disconnected);
     }
+  }
+}
+
+void TunnelRegistry::suspended(const TunnelId& id, std::size_t count) {
+  const auto found = by_id_.find(id.value);
+  if (found != by_id_.end() && tunnels_.at(found->second).active()) {
+    tunnels_.at(found->second).state.connections.suspended = count;
   }
 }
 
@@ -220,7 +228,7 @@ void TunnelRegistry::wake(Moment moment) {
     }
     if (moment.now >= tunnel.drain_deadline) {
       due.emplace_back(tunnel.state.id, tunnel.state.shutdown_reason.value_or("serverTimeout"));
-    } else if (tunnel.ready_connections == 0 &&
+    } else if (tunnel.state.connections.ready == 0 &&
                moment.now >= tunnel.disconnected_since + rules_.orphan_after) {
       due.emplace_back(tunnel.state.id, "disconnected");
     }
@@ -237,7 +245,7 @@ Instant TunnelRegistry::next_deadline() const {
       continue;
     }
     next = std::min(next, tunnel.drain_deadline);
-    if (tunnel.ready_connections == 0) {
+    if (tunnel.state.connections.ready == 0) {
       next = std::min(next, tunnel.disconnected_since + rules_.orphan_after);
     }
   }
@@ -248,7 +256,7 @@ void TunnelRegistry::end(Tunnel& tunnel, const std::string& reason, bool by_user
   tunnel.state.shutdown_reason = reason;
   tunnel.state.user_shutdown = by_user || tunnel.phase == TunnelPhase::Draining;
   tunnel.state.shutdown_time = unix_seconds(moment.wall);
-  tunnel.ready_connections = 0;
+  tunnel.state.connections = {};
   tunnel.drain_deadline = kNever;
   enter(tunnel, TunnelPhase::Terminated);
   changes_.ended.push_back({tunnel.state.id, reason});

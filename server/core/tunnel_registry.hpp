@@ -38,7 +38,6 @@ struct Tunnel {
   TunnelState state;
   TunnelPhase phase = TunnelPhase::Booting;
   std::uint64_t sequence = 0;  // order of registration; the round robin follows it
-  std::size_t ready_connections = 0;
   Instant disconnected_since;  // meaningful without connections
   Instant drain_deadline = kNever;
 
@@ -81,6 +80,8 @@ class TunnelRegistry {
 
   void connection_ready(const TunnelId& id, Moment moment);
   void connection_lost(const TunnelId& id, Moment moment);
+  // How many of its cut connections are kept. For those who look; nothing is decided by it.
+  void suspended(const TunnelId& id, std::size_t count);
   // A second call may shorten the wait, never lengthen it. Unknown and ended ids change nothing.
   void remove(const TunnelId& id,
               std::string reason,

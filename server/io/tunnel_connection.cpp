@@ -40,17 +40,18 @@ void TunnelConnection::resume(UpgradedConnection upgraded,
   identity_ = std::move(as);
   const std::uint64_t replayed =
       link_.resume(std::move(upgraded.stream), upgraded.already_read, from);
-  listener_.on_connection_resumed(*this, replayed);
-  suspended_since_.reset();
+  const Duration outage =
+      loop_.now() - std::exchange(suspended_since_, std::nullopt).value_or(loop_.now());
+  listener_.on_connection_resumed(*this, outage, replayed);
 }
 
-void TunnelConnection::give_up(const std::string& why) {
-  link_.give_up(Error(ErrorKind::Closed, why));
+void TunnelConnection::give_up(const Error& why) {
+  link_.give_up(why);
 }
 
 void TunnelConnection::end(const std::string& reason, Duration grace) {
   if (suspended_since_) {
-    give_up(reason);
+    give_up(Error(ErrorKind::Closed, reason));
     return;
   }
   link_.send_control(control::Delete{reason});
@@ -59,7 +60,7 @@ void TunnelConnection::end(const std::string& reason, Duration grace) {
 
 void TunnelConnection::ask_to_leave(const std::string& reason, Duration delay, Duration grace) {
   if (suspended_since_ && link_.figures().active_streams == 0) {
-    give_up(reason);
+    give_up(Error(ErrorKind::Closed, reason));
     return;
   }
   end_timer_.start(delay, [this, reason, left = grace - delay] {

@@ -37,7 +37,9 @@ class TunnelConnectionListener {
   virtual void on_connection_draining(TunnelConnection& connection) = 0;
   // It was cut, and is kept for a while for its worker to come back.
   virtual void on_connection_suspended(TunnelConnection& connection, const Error& why) = 0;
-  virtual void on_connection_resumed(TunnelConnection& connection, std::uint64_t replayed) = 0;
+  virtual void on_connection_resumed(TunnelConnection& connection,
+                                     Duration outage,
+                                     std::uint64_t replayed) = 0;
   virtual void on_connection_over(TunnelConnection& connection, const Error& error) = 0;
 
  protected:
@@ -65,7 +67,7 @@ class TunnelConnection final : private TunnelLinkListener {
   void retire_socket();
   void resume(UpgradedConnection upgraded, ConnectionIdentity as, std::uint64_t from);
   // A suspended one: is over.
-  void give_up(const std::string& why);
+  void give_up(const Error& why);
 
   // Tells the worker that its tunnel is over, gives streams `grace`, then closes.
   void end(const std::string& reason, Duration grace);

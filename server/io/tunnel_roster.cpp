@@ -60,7 +60,7 @@ void TunnelRoster::add(ConnectionIdentity identity,
   for (TunnelConnection* old : pointers(&identity.tunnel)) {
     if (same_place(old->identity(), identity)) {
       if (old->suspended_since()) {
-        old->give_up("replaced by a newer connection");
+        old->give_up(Error(ErrorKind::Closed, "replaced by a newer connection"));
       } else {
         old->retire("replaced by a newer connection", kReplacedGrace);
         lost(*old);
@@ -173,20 +173,33 @@ void TunnelRoster::on_connection_suspended(TunnelConnection& connection, const E
              {"held", std::to_string(figures.held_bytes)}});
   metrics_.connection_ended("suspended");
   lost(connection);
+  count_suspended(identity.tunnel);
   end_surplus_sessions();
 }
 
-void TunnelRoster::on_connection_resumed(TunnelConnection& connection, std::uint64_t replayed) {
+void TunnelRoster::count_suspended(const TunnelId& tunnel) {
+  const std::vector<const TunnelConnection*> connections = of(tunnel);
+  ledger_.tunnels().suspended(
+      tunnel,
+      static_cast<std::size_t>(
+          std::count_if(connections.begin(), connections.end(), [](const TunnelConnection* each) {
+            return each->suspended_since().has_value();
+          })));
+}
+
+void TunnelRoster::on_connection_resumed(TunnelConnection& connection,
+                                         Duration outage,
+                                         std::uint64_t replayed) {
   const ConnectionIdentity& identity = connection.identity();
-  const Instant since = connection.suspended_since().value_or(loop_.now());
   log_.info("tunnels",
             "connection resumed",
             {{"id", identity.tunnel.value},
              {"conn", std::to_string(identity.index)},
              {"peer", identity.peer},
-             {"after", rough_duration(loop_.now() - since)},
+             {"after", rough_duration(outage)},
              {"replayed", std::to_string(replayed)}});
   metrics_.resumed("resumed");
+  count_suspended(identity.tunnel);
   if (!connection.figures().draining) {
     gained(connection);
   }
@@ -205,8 +218,8 @@ void TunnelRoster::end_surplus_sessions() {
     }
   }
   for (const std::size_t index : sessions_to_end(sessions, SuspensionLimits{})) {
-    metrics_.resumed("evicted");
-    connections[index]->give_up("too much is held for workers that were cut off");
+    connections[index]->give_up(
+        Error(ErrorKind::Exhausted, "too much is held for workers that were cut off"));
   }
 }
 
@@ -228,7 +241,7 @@ void TunnelRoster::on_connection_over(TunnelConnection& connection, const Error&
   metrics_.connection_bytes(figures.sent_bytes, figures.received_bytes);
   metrics_.connection_ended(to_text(error.kind()));
   if (connection.suspended_since()) {
-    metrics_.resumed("ended");
+    metrics_.resumed(error.kind() == ErrorKind::Exhausted ? "evicted" : "ended");
   }
   log_.info("tunnels",
             "connection over",
@@ -247,6 +260,7 @@ void TunnelRoster::on_connection_over(TunnelConnection& connection, const Error&
   if (found->second.empty()) {
     tunnels_.erase(found);
   }
+  count_suspended(identity.tunnel);
   loop_.retire(std::move(over));
   wake_waiters();
 }

@@ -65,9 +65,12 @@ class TunnelRoster final : public TunnelConnectionListener {
   void on_connection_ready(TunnelConnection& connection) override;
   void on_connection_draining(TunnelConnection& connection) override;
   void on_connection_suspended(TunnelConnection& connection, const Error& why) override;
-  void on_connection_resumed(TunnelConnection& connection, std::uint64_t replayed) override;
+  void on_connection_resumed(TunnelConnection& connection,
+                             Duration outage,
+                             std::uint64_t replayed) override;
   void on_connection_over(TunnelConnection& connection, const Error& error) override;
   void end_surplus_sessions();
+  void count_suspended(const TunnelId& tunnel);
   void gained(TunnelConnection& connection);
   void lost(TunnelConnection& connection);
   void wake_waiters();

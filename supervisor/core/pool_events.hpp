@@ -54,8 +54,9 @@ struct ProbeAnswered {
   std::uint32_t jobs = 0;
   std::uint32_t streams = 0;
   std::uint32_t connections = 0;
-  std::uint32_t suspect_connections = 0;  // among them: silent, and given no new streams
-  std::uint64_t sent_bytes = 0;           // HTTP/2, to the server; starts anew with a connection
+  std::uint32_t suspect_connections = 0;    // among them: silent, and given no new streams
+  std::uint32_t suspended_connections = 0;  // beside them: cut, their streams are kept
+  std::uint64_t sent_bytes = 0;             // HTTP/2, to the server; starts anew with a connection
   std::uint64_t received_bytes = 0;
   std::uint64_t memory = 0;  // bytes resident
   std::uint32_t descriptors = 0;
@@ -75,7 +76,6 @@ struct ListedTunnel {
   bool ended = false;              // terminated; only history
   std::optional<WorkerId> worker;  // set when its metadata bears our pool's instance mark
 };
-
 struct RestListed {
   std::vector<ListedTunnel> tunnels;
 };

@@ -29,6 +29,7 @@ struct WorkerSnapshot {
   std::uint32_t streams = 0;
   std::uint32_t connections = 0;
   std::uint32_t suspect_connections = 0;
+  std::uint32_t suspended_connections = 0;
   std::uint64_t memory = 0;
   std::uint32_t descriptors = 0;
 };

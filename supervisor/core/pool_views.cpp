@@ -65,6 +65,7 @@ WorkerSnapshot view_of(const Member& member, const PoolPolicy& policy, bool susp
   view.streams = member.last.streams;
   view.connections = member.last.connections;
   view.suspect_connections = member.last.suspect_connections;
+  view.suspended_connections = member.last.suspended_connections;
   view.memory = member.last.memory;
   view.descriptors = member.last.descriptors;
   return view;

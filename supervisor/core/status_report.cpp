@@ -28,6 +28,7 @@ Json worker_json(const WorkerSnapshot& worker, const StatusReport& report, Audie
                {"jobs", worker.jobs},
                {"streams", worker.streams},
                {"connections", worker.connections},
+               {"suspended_connections", worker.suspended_connections},
                {"memory_bytes", worker.memory},
                {"descriptors", worker.descriptors},
                {"replacement", worker.replacement},

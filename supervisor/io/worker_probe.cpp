@@ -156,6 +156,8 @@ void WorkerProbe::take_metrics(Run& run, const HttpAnswer& answer) {
   run.answer.connections = count_of(answer.body, run.kind->connections_metric);
   run.answer.suspect_connections =
       count_of(answer.body, "sauce_connect_conn_state", "state=\"suspect\"");
+  run.answer.suspended_connections =
+      count_of(answer.body, "sauce_connect_conn_state", "state=\"suspended\"");
   run.answer.sent_bytes = bytes_of(answer.body, "sauce_connect_tunnel_sent_bytes");
   run.answer.received_bytes = bytes_of(answer.body, "sauce_connect_tunnel_received_bytes");
 }

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import urllib.request
 
 import pytest
 
-from clients import get
+from clients import basic, get
 from cutting_relay import CuttingRelay
 from origin_site import content
 from pool import BIN, PATIENCE, Pool, wait_for
@@ -68,10 +69,10 @@ class CutTunnel:
 
     def __init__(self, directory, certificate, site, hold):
         self.directory, self.certificate, self.site = directory, certificate, site
-        port, self.admin, ingress = free_ports(3)
+        self.port, self.admin, ingress = free_ports(3)
         self.ingress = ("127.0.0.1", ingress)
-        self.relay = CuttingRelay(("127.0.0.1", port))
-        names = {"directory": directory, "user": USER, "port": port, "relay": self.relay.port,
+        self.relay = CuttingRelay(("127.0.0.1", self.port))
+        names = {"directory": directory, "user": USER, "port": self.port, "relay": self.relay.port,
                  "pem": certificate.pem, "key": certificate.key, "admin": self.admin,
                  "ingress": ingress, "hold": hold}
         secret = directory / "access.key"
@@ -102,6 +103,16 @@ class CutTunnel:
         """{labels as text: value}"""
         return {labels: float(value) for labels, value in re.findall(
             rf"^tunnel_server_{name}(?:\{{(.*)\}})? (\S+)$", self.metrics_text(), re.MULTILINE)}
+
+    def over_rest(self):
+        """What the REST API says of the only tunnel's connections."""
+        request = urllib.request.Request(
+            f"https://127.0.0.1:{self.port}/rest/v1/{USER}/tunnels?full=1",
+            headers={"Authorization": basic(f"{USER}:{KEY}")})
+        trust = ssl.create_default_context(cafile=self.certificate.pem)
+        with urllib.request.urlopen(request, timeout=PATIENCE, context=trust) as answer:
+            tunnel, = json.load(answer)
+        return tunnel["connections"]
 
     def connections(self, state):
         return self.metric("conn_state")[f'state="{state}"']
@@ -191,6 +202,8 @@ def test_longer_than_the_hold(tunnel):
     tunnel.relay.take_down()
     wait_for(lambda: tunnel.connections("suspended") == 4, "the server keeps the sessions")
     assert tunnel.connections("ready") == 0
+    assert tunnel.over_rest() == {"ready": 0, "suspended": 4}
+    wait_for(lambda: tunnel.pool.workers()[0]["suspended_connections"] == 4, "the worker keeps them, too")
     wait_for(lambda: tunnel.connections("suspended") == 0, "the hold is over")
     assert tunnel.resumed("ended") == 4
     figures = tunnel.finish(crowd)
@@ -198,6 +211,7 @@ def test_longer_than_the_hold(tunnel):
     assert len(figures["failures"]) + sum(figures["refused"].values()) == 4
     tunnel.relay.bring_up()
     wait_for(lambda: tunnel.connections("ready") == 4, "the worker comes back")
+    assert tunnel.over_rest() == {"ready": 4, "suspended": 0}
     assert tunnel.pool.workers()[0]["pid"] == before
     status, _, body = get(tunnel.ingress, f"{tunnel.site.url}/bytes/1000", tunnel.credential())
     assert (status, body) == (200, b"".join(content(1000)))

@@ -180,7 +180,7 @@ class SimulatedServer {
     for (const Job* job : jobs_.of_account("ann")) {
       const TunnelId before = job->tunnel;
       const Tunnel* old = tunnels_.find(before);
-      const bool usable = old != nullptr && old->active() && old->ready_connections > 0;
+      const bool usable = old != nullptr && old->active() && old->state.connections.ready > 0;
       const Result<TunnelId> now = jobs_.tunnel_for(JobId{job->id}, moment_);
       if (usable) {
         CHECK(now.ok());
@@ -241,7 +241,7 @@ class SimulatedServer {
       }
       CHECK((tunnel->phase == TunnelPhase::Running) == tunnel->state.is_ready);
       if (tunnel->phase == TunnelPhase::Running) {
-        CHECK(tunnel->ready_connections > 0);
+        CHECK(tunnel->state.connections.ready > 0);
       }
     }
   }

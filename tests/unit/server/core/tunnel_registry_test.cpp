@@ -157,6 +157,23 @@ TEST_CASE(
   CHECK(r.phase(1) == TunnelPhase::Terminated);
 }
 
+TEST_CASE("cut connections are shown as long as they are kept") {
+  Registries r;
+  r.running(1);
+  const TunnelConnections& shown = r.tunnels.find(tunnel_id(1))->state.connections;
+  CHECK(shown.ready == 1);
+  r.tunnels.connection_lost(tunnel_id(1), at(1s));
+  r.tunnels.suspended(tunnel_id(1), 1);
+  CHECK(shown.ready == 0);
+  CHECK(shown.suspended == 1);
+  CHECK(to_json(r.tunnels.find(tunnel_id(1))->state).find(R"("suspended":1)") != std::string::npos);
+  r.tunnels.suspended(tunnel_id(9), 1);  // nobody
+  r.tunnels.terminate(tunnel_id(1), "test", at(2s));
+  CHECK(shown.suspended == 0);
+  r.tunnels.suspended(tunnel_id(1), 1);
+  CHECK(shown.suspended == 0);
+}
+
 TEST_CASE("late events about ended or unknown tunnels find nobody") {
   Registries r;
   r.running(1);
@@ -164,7 +181,7 @@ TEST_CASE("late events about ended or unknown tunnels find nobody") {
   r.tunnels.connection_lost(tunnel_id(1), at(2s));
   r.tunnels.connection_ready(tunnel_id(1), at(2s));
   CHECK(r.phase(1) == TunnelPhase::Terminated);
-  CHECK(r.tunnels.find(tunnel_id(1))->ready_connections == 0);
+  CHECK(r.tunnels.find(tunnel_id(1))->state.connections.ready == 0);
   r.tunnels.connection_ready(tunnel_id(9), at(2s));
   r.tunnels.connection_lost(tunnel_id(9), at(2s));
   r.tunnels.remove(tunnel_id(9), "x", DeleteWait::No, 0, at(2s));
