@@ -16,6 +16,9 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxDetail = 200;
 constexpr std::string_view kUnixScheme = "unix:";
+// Each question of each worker may wake us. A tunnel that was ended and made anew is noticed after
+// so many probes at the latest; usually the worker is not ready in between.
+constexpr std::uint32_t kProbesPerInfo = 6;
 
 std::uint32_t count_of(const std::string& metrics,
                        std::string_view name,
@@ -127,10 +130,27 @@ void WorkerProbe::look_for_ready_file(const WorkerProcess& process) {
   loop_.post([this, worker] { finish(worker); });
 }
 
+void WorkerProbe::forget(WorkerId worker) {
+  running_.erase(worker);
+  known_.erase(worker);
+}
+
+void WorkerProbe::leave_out(Run& run, Take take) const {
+  std::erase_if(run.questions, [take](const Question& one) { return one.take == take; });
+}
+
 void WorkerProbe::take_ready(Run& run, const HttpAnswer& answer) {
   run.answer.ready = answer.status == 200;
-  if (run.kind->health_path.empty()) {
+  if (run.answer.ready || run.kind->health_path.empty()) {
     run.answer.connected = run.answer.ready;
+    leave_out(run, &WorkerProbe::take_health);
+  }
+  Known& known = known_[run.answer.worker];
+  if (run.answer.ready && !known.tunnel.empty() && ++known.probes < kProbesPerInfo) {
+    run.answer.tunnel = known.tunnel;
+    leave_out(run, &WorkerProbe::take_info);
+  } else {
+    known = {};
   }
   if (!run.answer.ready) {
     run.answer.detail = std::string(trim(answer.body)).substr(0, kMaxDetail);
@@ -147,6 +167,7 @@ void WorkerProbe::take_info(Run& run, const HttpAnswer& answer) {
   const auto id = root.is_object() ? root.find(run.kind->tunnel_key) : root.end();
   if (root.is_object() && id != root.end() && id->is_string()) {
     run.answer.tunnel = TunnelId{id->get<std::string>()};
+    known_[run.answer.worker] = {run.answer.tunnel, 0};
   }
 }
 

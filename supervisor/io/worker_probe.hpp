@@ -27,7 +27,7 @@ class WorkerProbe {
   // The answer comes in a later turn, within `timeout`. A probe of the same worker that still runs
   // is replaced; forget() drops it.
   void start(const WorkerProcess& process, Duration timeout, OnAnswer on_answer);
-  void forget(WorkerId worker) { running_.erase(worker); }
+  void forget(WorkerId worker);
 
  private:
   struct Run;
@@ -48,8 +48,15 @@ class WorkerProbe {
     HttpClient::Ticket call;
   };
 
+  // What a worker that was ready told once is asked again now and then only.
+  struct Known {
+    TunnelId tunnel;
+    std::uint32_t probes = 0;  // since it told
+  };
+
   // One after the other on one connection: many workers are probed at the same time.
   void ask_next(WorkerId worker);
+  void leave_out(Run& run, Take take) const;
   void look_for_ready_file(const WorkerProcess& process);
   void take_ready(Run& run, const HttpAnswer& answer);
   void take_health(Run& run, const HttpAnswer& answer);
@@ -61,6 +68,7 @@ class WorkerProbe {
   EventLoop& loop_;
   HttpClient& client_;
   std::map<WorkerId, std::unique_ptr<Run>> running_;
+  std::map<WorkerId, Known> known_;
 };
 
 // The sum of a metric over its labels, in the Prometheus text format, or over those samples alone

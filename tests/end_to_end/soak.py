@@ -41,7 +41,7 @@ ca_file = "{ca_file}"
 class SoakPool(Pool):
     """Its server is not the supervisor's, as in real life: it stays when the supervisor dies."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, settings=CONFIG):
         directory.mkdir()
         log = (directory / "server.out").open("wb")
         self.server = subprocess.Popen(
@@ -50,7 +50,7 @@ class SoakPool(Pool):
         log.close()
         facts = directory / "grid" / "server.json"
         self.facts = wait_for(lambda: facts.exists() and json.loads(facts.read_text() or "{}"), "the server")
-        super().__init__(directory, name="soak", mode=(), config=CONFIG.format(size=4, **self.facts))
+        super().__init__(directory, name="soak", mode=(), config=settings.format(size=4, **self.facts))
 
     @property
     def local(self):
@@ -75,9 +75,9 @@ def start_site(directory):
                                  https=f"localhost:{ports['https']}")
 
 
-def start_clients(pool, site):
+def start_clients(pool, site, crowd=CROWD):
     host, port = pool.ingress
-    words = [word for kind, count in CROWD.items() for word in (f"--{kind}", str(count))]
+    words = [word for kind, count in crowd.items() for word in (f"--{kind}", str(count))]
     process = subprocess.Popen(
         [sys.executable, HERE / "network_load.py", "--ingress", f"{host}:{port}", "--credential",
          pool.credential(tunnel=pool.name), "--site", site.http, "--secure", site.https, "--ca", site.ca, "--lifetime",

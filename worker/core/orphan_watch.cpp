@@ -1,15 +1,23 @@
 #include "worker/core/orphan_watch.hpp"
 
 namespace scpool::worker {
+namespace {
+
+// All workers of a host ask at the same time, which wakes their supervisor once.
+Instant next_beat(Instant now, Duration period) {
+  return Instant{(now.time_since_epoch() / period + 1) * period};
+}
+
+}  // namespace
 
 OrphanWatch::OrphanWatch(const OrphanRule& rule, Instant now)
-    : rule_(rule), next_(now + rule.check_every) {}
+    : rule_(rule), next_(next_beat(now, rule.check_every)) {}
 
 bool OrphanWatch::take_due(Instant now) {
   if (now < next_) {
     return false;
   }
-  next_ = now + rule_.check_every;
+  next_ = next_beat(now, rule_.check_every);
   return true;
 }
 

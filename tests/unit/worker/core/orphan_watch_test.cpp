@@ -9,12 +9,15 @@ using namespace std::chrono_literals;
 
 constexpr Instant kStart{1000s};
 
-TEST_CASE("asks every 15 s") {
-  OrphanWatch watch({}, kStart);
-  CHECK_FALSE(watch.take_due(kStart + 14s));
-  CHECK(watch.take_due(kStart + 15s));
-  CHECK_FALSE(watch.take_due(kStart + 16s));
-  CHECK(watch.next_deadline() == kStart + 30s);
+TEST_CASE("asks every 15 s, at the same time as others that started at another") {
+  for (const Duration later : {0s, 4s, 13s}) {
+    OrphanWatch watch({}, kStart + later);
+    CHECK(watch.next_deadline() == Instant{1005s + (later > 4s ? 15s : 0s)});
+    CHECK_FALSE(watch.take_due(watch.next_deadline() - 1ms));
+    CHECK(watch.take_due(Instant{1020s}));
+    CHECK_FALSE(watch.take_due(Instant{1021s}));
+    CHECK(watch.next_deadline() == Instant{1035s});
+  }
 }
 
 TEST_CASE("only a supervisor that stays away for the whole grace is gone") {
