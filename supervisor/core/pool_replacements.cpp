@@ -250,12 +250,14 @@ void PoolState::list_tunnels() {
   }
   // Only the server's word is missing: asked often at first, the longer it takes the more seldom.
   const auto one = std::find_if(members_.begin(), members_.end(), [&](const Member& member) {
-    return member.state == WorkerState::Starting && member.health.local_ready() && !rest_stale_;
+    const bool waits =
+        member.state == WorkerState::Starting || member.state == WorkerState::Unhealthy;
+    return waits && member.health.local_ready() && !rest_stale_;
   });
   const bool one_waits = one != members_.end();
   Instant next = list_at_;
   if (one_waits) {
-    const Duration gap = (now_ - one->started_at) / 4;
+    const Duration gap = (now_ - one->since) / 4;
     next = std::min(next, listed_at_ + std::clamp(gap, kFirstListGap, kSlowestListGap));
   }
   if (!due(next)) {

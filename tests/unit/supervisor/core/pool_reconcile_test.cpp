@@ -77,6 +77,22 @@ TEST_CASE(
   CHECK(pool.starts() == 4);
 }
 
+TEST_CASE("when workers are ready again the server is asked soon, not with the next period") {
+  PoolPolicy policy;
+  ScriptedPool pool(policy);
+  pool.start();
+  pool.run_for(2 * policy.rest_period);
+  for (ScriptedWorker& worker : pool.workers) {
+    worker.ready_at = pool.now + policy.rest_period + 1s;  // the next list shows it not ready
+  }
+  pool.run_for(policy.rest_period + 900ms);
+  CHECK(pool.view().ready == 0);
+  CHECK(pool.view().workers.at(0).server_ready == false);
+  pool.run_for(policy.probe_period + 3s);
+  CHECK(pool.view().ready == 3);
+  CHECK(pool.starts() == 3);
+}
+
 TEST_CASE("a worker that is never ready is given up and its slot backs off") {
   PoolPolicy policy;
   policy.size = 1;
