@@ -147,20 +147,25 @@ class Soak:
     def kill(self, slot):
         return lambda entry: self.hit(entry, slot, signal.SIGKILL)
 
+    def serving(self, status=None):
+        """Pids; a worker that drains may end at any time."""
+        workers = (status or self.pool.status())["workers"]
+        return sorted(worker["pid"] for worker in workers if worker["state"] == "ready")
+
     def kill_supervisor(self, _entry):
-        before = sorted(worker["pid"] for worker in self.pool.workers())
+        before = self.serving()
         os.kill(self.pool.process.pid, signal.SIGKILL)
         self.pool.process.wait()
         time.sleep(3)  # the workers serve alone
         self.pool.start()
-        after = sorted(worker["pid"] for worker in self.at_strength()["workers"])
+        after = self.serving(self.at_strength())
         assert after == before, f"workers {before} became {after}"
 
     def upgrade(self, _entry):
-        before = sorted(worker["pid"] for worker in self.pool.workers())
+        before = self.serving()
         answer = self.pool.verb("upgrade")
         assert answer.returncode == 0, answer.stdout + answer.stderr
-        after = sorted(worker["pid"] for worker in self.at_strength()["workers"])
+        after = self.serving(self.at_strength())
         assert after == before, f"workers {before} became {after}"
 
     def resize(self, size):

@@ -13,6 +13,7 @@ from pool import SANITIZED, wait_for
 from service_host import SOURCE, ServiceHost
 
 POOL = "sc-pool@main.service"
+LEFTOVERS = "sc-pool-leftovers@main.service"
 SOCKET = "/run/sc-pool/main/control.sock"
 KEY = "0f5f0f2e-6f0e-4c59-9b2b-3f8d6d6d6a11"
 SERVER = """
@@ -122,7 +123,7 @@ def test_exposure(unit):
 
 
 def test_the_units_are_well_formed(host):
-    answer = host.run("systemd-analyze", "verify", "--man=no", POOL, "sc-pool-restart@main.service",
+    answer = host.run("systemd-analyze", "verify", "--man=no", POOL, LEFTOVERS, "sc-pool-restart@main.service",
                       "sc-pool-restart@main.timer")
     assert answer.returncode == 0
     assert "sc-pool" not in answer.stderr, answer.stderr
@@ -152,6 +153,20 @@ def test_a_killed_supervisor_leaves_its_workers_serving_and_the_next_takes_them_
     pool.do("kill", "-KILL", supervisor)
     wait_for_another_supervisor(pool, supervisor)
     assert identities(pool) == before
+
+
+def test_a_stop_before_a_crashed_supervisor_is_restarted_leaves_no_worker(pool):
+    pool.do("mkdir", "--parents", "/run/systemd/system/sc-pool@main.service.d")
+    pool.do("sh", "-c", "printf '[Service]\\nRestartSec=1h\\n' > /run/systemd/system/sc-pool@main.service.d/late.conf")
+    pool.do("systemctl", "daemon-reload")
+    pool.do("kill", "-KILL", pool.shown(POOL, "MainPID"))
+    wait_for(lambda: pool.shown(POOL, "SubState") == "auto-restart", "the restart is waited for")
+    assert len(pool.do("pgrep", "--exact", "sc-worker").split()) == 3
+    pool.do("systemctl", "stop", POOL)
+    assert pool.run("pgrep", "--exact", "sc-worker").stdout == ""
+    assert "3 workers had been left" in pool.do("journalctl", "--no-pager", "--unit", LEFTOVERS)
+    pool.do("rm", "/run/systemd/system/sc-pool@main.service.d/late.conf")
+    pool.do("systemctl", "daemon-reload")
 
 
 def test_a_supervisor_that_hangs_is_replaced_by_one_that_takes_its_workers_back(pool):
