@@ -60,6 +60,23 @@ void BrowserAnswer::head(ResponseHead head, bool keep_alive) {
   turn_end_.arm();
 }
 
+void BrowserAnswer::keep_back() {
+  kept_back_ = framing_ == Framing::Length && gathered_.size() + *remaining_ <= kMaxGathered;
+}
+
+bool BrowserAnswer::take_back() {
+  if (!kept_back_) {
+    return false;
+  }
+  kept_back_ = false;
+  gathered_.clear();
+  framing_ = Framing::None;
+  status_ = 0;
+  body_bytes_ = 0;
+  remaining_.reset();
+  return true;
+}
+
 // As one piece: between two turns nobody sees half a chunk.
 void BrowserAnswer::put(ByteView before, ByteView bytes, ByteView behind) {
   if (gathered_.size() + bytes.size() <= kMaxGathered) {
@@ -75,6 +92,7 @@ void BrowserAnswer::put(ByteView before, ByteView bytes, ByteView behind) {
 }
 
 void BrowserAnswer::flush() {
+  kept_back_ = false;
   if (!gathered_.empty()) {
     browser_.write(gathered_);
     gathered_.clear();
@@ -82,7 +100,9 @@ void BrowserAnswer::flush() {
 }
 
 void BrowserAnswer::written_at_turn_end() {
-  flush();
+  if (!kept_back_) {
+    flush();
+  }
   if (on_written_) {
     on_written_();
   }

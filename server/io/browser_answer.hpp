@@ -40,6 +40,13 @@ class BrowserAnswer {
   void error(const std::string& node, const ProxyError& error);
   void refusal(const std::string& node, const IngressRefusal& refusal, const Fields& more);
 
+  // A short answer of known length is kept back until it is whole, flush() or end(). As long as
+  // nothing of it has left it can be taken back, for another attempt's answer.
+  void keep_back();
+  bool kept_back() const { return kept_back_; }
+  // False, and nothing is done, when something has left.
+  bool take_back();
+
   // Gives the stream what was gathered; without it that happens at the end of the turn.
   void flush();
   // Bytes that the browser's socket has not taken yet.
@@ -70,6 +77,7 @@ class BrowserAnswer {
   int status_ = 0;
   bool keeps_connection_ = false;
   bool continue_sent_ = false;
+  bool kept_back_ = false;
   std::optional<std::uint64_t> remaining_;  // of a promised length
   std::uint64_t body_bytes_ = 0;
 };

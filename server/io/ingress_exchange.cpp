@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/http/field_rules.hpp"
-
 namespace scpool::server {
 
 namespace {
@@ -12,6 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kLookAgain = 100ms;  // while waiting: a job may be allowed to move by then
+constexpr Duration kKeptBack = 100ms;  // a short answer, at most: its worker may die before its end
 
 FailurePoint failure_of(H2Code code) {
   return code == H2Code::RefusedStream ? FailurePoint::Refused : FailurePoint::Lost;
@@ -31,7 +30,7 @@ IngressExchange::IngressExchange(ServerParts& parts,
       request_(std::move(request)),
       client_(std::move(client)),
       listener_(listener),
-      answer_(parts.loop, browser, request_, [this] { release_credit(); }),
+      answer_(parts.loop, browser, request_, [this] { turn_ended(); }),
       upload_(request_),
       timer_(parts.loop),
       started_(parts.loop.now()) {
@@ -196,6 +195,9 @@ void IngressExchange::receive_end() {
   if (phase_ == Phase::Over) {
     return;
   }
+  if (answer_.kept_back()) {
+    pass_on_answer();
+  }
   if (answer_.is_raw()) {
     if (stream_) {
       upload_.end_raw(target());
@@ -224,93 +226,6 @@ void IngressExchange::watch_half_close() {
   });
 }
 
-void IngressExchange::on_head(Fields list) {
-  std::optional<ResponseHead> head = from_h2_response(std::move(list));
-  if (!head) {
-    leave_stream(H2Code::ProtocolError);
-    fail(ProxyErrorReason::HttpProtocolError, "the worker's answer is malformed");
-    return;
-  }
-  if (request_.expects_continue) {
-    timer_.cancel();
-  }
-  if (head->status < 200) {
-    answer_.informational(std::move(*head));
-    return;
-  }
-  answer_head(std::move(*head));
-}
-
-void IngressExchange::answer_head(ResponseHead head) {
-  phase_ = Phase::Answering;
-  upload_.forget_kept();
-  request_.h2 = Fields();  // nothing is asked again, and the answer may be a stream of hours
-  add_via(head.fields, "2", parts_.node);
-  // A browser that is still sending its body must not take the rest for a new request.
-  answer_.head(std::move(head), upload_.ended() && !browser_ended_);
-  if (answer_.is_raw()) {
-    listener_.on_exchange_wants_bytes();
-  }
-}
-
-void IngressExchange::on_body(ByteView bytes) {
-  held_ += bytes.size();
-  if (answer_.body(bytes) == BrowserAnswer::BodyVerdict::TooLong) {
-    if (request_.method == "HEAD" || answer_.status() == 204 || answer_.status() == 304) {
-      return;  // a body where none may be: dropped
-    }
-    leave_stream(H2Code::ProtocolError);
-    finish(ExchangeEnd::Cut);
-    return;
-  }
-  if (browser_ended_) {
-    watch_half_close();
-  }
-  release_credit();
-}
-
-// The worker gets credit for what the browser's socket has taken.
-void IngressExchange::release_credit() {
-  const std::size_t waiting = std::min(held_, answer_.queued());
-  const std::size_t gone = held_ - waiting;
-  if (gone > 0 && stream_) {
-    held_ = waiting;
-    connection_->link().consumed(*stream_, gone);
-  }
-}
-
-void IngressExchange::browser_drained() {
-  release_credit();
-}
-
-void IngressExchange::on_trailers(Fields trailers) {
-  response_trailers_ = from_h2_trailers(trailers);
-}
-
-void IngressExchange::on_end() {
-  if (phase_ != Phase::Answering) {
-    leave_stream(H2Code::ProtocolError);
-    attempt_failed(FailurePoint::Lost);
-    return;
-  }
-  response_ended_ = true;
-  if (answer_.is_raw()) {
-    if (upload_.ended()) {
-      leave_stream(H2Code::NoError);
-      finish(ExchangeEnd::Close);
-    } else {
-      answer_.flush();
-      browser_.end();
-      watch_half_close();
-    }
-    return;
-  }
-  const bool complete = answer_.end(response_trailers_);
-  const bool reusable = complete && upload_.ended() && answer_.keeps_connection();
-  leave_stream(upload_.ended() ? H2Code::NoError : H2Code::Cancel);
-  finish(!complete ? ExchangeEnd::Cut : reusable ? ExchangeEnd::KeepAlive : ExchangeEnd::Close);
-}
-
 void IngressExchange::on_send_space() {
   listener_.on_exchange_wants_bytes();
 }
@@ -323,7 +238,9 @@ void IngressExchange::on_stream_closed(H2Code code) {
   if (phase_ == Phase::Over) {
     return;
   }
-  if (phase_ == Phase::Sent) {
+  if (phase_ == Phase::Sent || answer_.take_back()) {
+    phase_ = Phase::Sent;
+    timer_.cancel();
     attempt_failed(failure_of(code));
     return;
   }

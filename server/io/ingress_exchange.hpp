@@ -70,6 +70,8 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   void upload_refused();
   IngressUpload::Target target() { return {connection_->link(), *stream_}; }
   void answer_head(ResponseHead head);
+  void pass_on_answer();
+  void turn_ended();
   void watch_half_close();
   void fail(ProxyErrorReason reason, std::string details);
   void release_credit();

@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import json
 import os
+import socket
 import ssl
 import struct
 import sys
@@ -46,8 +47,17 @@ class Load:
     # -- one exchange of each kind ----------------------------------------------------------------------
 
     async def open(self):
+        """With small buffers: a body that a client reads slowly is under way in the tunnel, not in them."""
         host, _, port = self.options.ingress.rpartition(":")
-        return await asyncio.open_connection(host, int(port), limit=1 << 20)
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+        one.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(one, (host, int(port)))
+            return await asyncio.open_connection(sock=one, limit=1 << 14)
+        except BaseException:
+            one.close()
+            raise
 
     def fields(self, job, target):
         credential = self.options.credential.replace(":", f";job={job}:", 1)

@@ -151,9 +151,10 @@ class Pool:
 
     def destroy(self):
         """For the end of a test, however it went: nothing of this pool survives."""
-        for pid in [self.process.pid] if self.process and self.process.poll() is None else []:
-            os.kill(pid, signal.SIGTERM)
+        if self.process and self.process.poll() is None:
             try:
+                if self.verb("down", "--now").returncode != 0:  # SIGTERM alone would wait for jobs
+                    self.process.terminate()
                 self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()

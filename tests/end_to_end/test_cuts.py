@@ -23,7 +23,7 @@ from pool import BIN, PATIENCE, Pool, wait_for
 
 HERE = os.path.dirname(__file__)
 SOAK = os.environ.get("SCPOOL_SOAK") == "1"
-CUTS = 300 if SOAK else 12
+CUTS = 300 if SOAK else 5
 USER, KEY = "ci", "0f5f0f2e-6f0e-4c59-9b2b-3f8d6d6d6a11"
 SERVER_CONFIG = """
 listen = "127.0.0.1:{port}"

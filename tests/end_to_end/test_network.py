@@ -5,6 +5,7 @@ clients as many as the product promises to bear; the table of all cuts is printe
 """
 
 import os
+import re
 import signal
 import statistics
 import time
@@ -15,6 +16,7 @@ from network_hosts import KEY, USER, Clients, NetworkHosts, run, why_impossible
 from pool import SANITIZED, wait_for
 
 SOAK = os.environ.get("SCPOOL_SOAK") == "1"
+BRIEF = ("--size", 1 << 18)  # bodies of 2 s
 soak_only = pytest.mark.skipif(not SOAK, reason="takes minutes: ./dev soak network")
 
 pytestmark = pytest.mark.skipif(why_impossible() is not None, reason=str(why_impossible()))
@@ -46,42 +48,30 @@ def identities(pool):
     return [(worker["slot"], worker["generation"], worker["pid"]) for worker in pool.workers()]
 
 
-# -- what the pool says and does while its network is down --------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [1, 3] if SOAK else [2])
-def test_the_pool_keeps_its_workers_while_the_network_is_down(hosts, size):
-    pool = hosts.pool(size, more='[health]\nunready_tolerance = "1s"\nrest_period = "1s"\n'
-                                 'rest_timeout = "1s"\nprobe_period = "500ms"\n').start()
-    before = identities(pool)
-    hosts.link_down()
-    wait_for(lambda: pool.status()["network_suspected"], "the network is suspected")
-    said = pool.status()
-    assert (said["ready"], said["rest_stale"], said["state"]) == (0, True, "degraded")
-    assert {worker["state"] for worker in said["workers"]} == {"unhealthy"}
-    assert "not connected to the server" in said["workers"][0]["reason"]
-    assert "the network or the server is suspected" in pool.verb("explain", "0").stdout
-    probes = 3 * 2  # longer than the tolerance
-    wait_for(lambda: pool.log_text().count("connect failed") >= probes, "the workers go on dialling")
-    assert identities(pool) == before
-    hosts.link_up()
-    pool.wait_ready()
-    assert identities(pool) == before
-    events = pool.verb("events", "--since", "0").stdout
-    assert "alike-failures" in events or "suspected" in events
-    assert pool.stop() == 0
+# -- longer than the hold: what streams are told, and what the pool says and does ---------------------------
 
 
 @pytest.mark.parametrize("hosts", [{"server_config": '[times]\nresume_hold = "2s"\n'}], indirect=True)
-def test_a_link_that_is_down_for_longer_than_the_hold(hosts):
-    """Streams end, and say so; everything after it works again, with the same worker."""
-    pool = hosts.pool(1).start()
+@pytest.mark.parametrize("size", [1, 3] if SOAK else [2])
+def test_a_link_that_is_down_for_longer_than_the_hold(hosts, size):
+    """Streams end, and say so; the pool keeps its workers and says why; everything after it works again."""
+    pool = hosts.pool(size, more='[health]\nunready_tolerance = "1s"\nrest_period = "1s"\n'
+                                 'rest_timeout = "1s"\nprobe_period = "500ms"\n').start()
     before = identities(pool)
     clients = Clients(hosts, "--websocket", 3, "--connect", 2, "--once")
     wait_for(lambda: sum(hosts.server_metrics("tunnel_server_streams_active").values()) >= 5, "five streams")
     hosts.link_down()
     try:
+        wait_for(lambda: pool.status()["network_suspected"], "the network is suspected")
+        wait_for(lambda: pool.status()["ready"] == 0, "no worker is ready")
+        said = pool.status()
+        assert (said["rest_stale"], said["state"]) == (True, "degraded")
+        assert {worker["state"] for worker in said["workers"]} == {"unhealthy"}
+        assert "not connected to the server" in said["workers"][0]["reason"]
+        assert "the network or the server is suspected" in pool.verb("explain", "0").stdout
+        wait_for(lambda: pool.log_text().count("connect failed") >= 3 * size, "the workers go on dialling")
         wait_for(lambda: clients.process.poll() is not None, "the streams have ended")
+        assert identities(pool) == before
     finally:
         hosts.link_up()
     ended = clients.stop()
@@ -90,14 +80,23 @@ def test_a_link_that_is_down_for_longer_than_the_hold(hosts):
     assert len(ended["failures"]) + sum(ended["refused"].values()) == 5
     pool.wait_ready()
     assert identities(pool) == before
-    check(Clients(hosts, "--download", 3, "--upload", 3, "--once").stop())
+    events = pool.verb("events", "--since", "0").stdout
+    assert "alike-failures" in events or "suspected" in events
+    check(Clients(hosts, "--download", 3, "--upload", 3, "--once", *BRIEF).stop())
+    assert pool.stop() == 0
 
 
 # -- what the streams bear ----------------------------------------------------------------------------------
 
 
+def standing(hosts):
+    """All connections of the one worker are there and not doubted."""
+    states = hosts.server_metrics("tunnel_server_conn_state")
+    return states['state="ready"'] == 4 == sum(states.values())
+
+
 def resets(hosts):
-    times, period = (30, 10) if SOAK else (3, 2)
+    times, period = (30, 10) if SOAK else (3, 1)
     for _ in range(times):
         time.sleep(period)
         assert hosts.reset_connections() > 0
@@ -109,22 +108,19 @@ def outages(begin, end, soak_seconds, times):
     def cut(hosts):
         back = []
         for _ in range(times if SOAK else 1):
-            time.sleep(3)
+            time.sleep(3 if SOAK else 1)
             begin(hosts)
             time.sleep(soak_seconds if SOAK else 4)
             end(hosts)
             back.append(time.monotonic())
-        time.sleep(10 if SOAK else 3)
         return len(back), back
     return cut
 
 
 def new_address(hosts):
-    time.sleep(3)
+    time.sleep(3 if SOAK else 1)
     hosts.move_worker()
-    back = time.monotonic()
-    time.sleep(10 if SOAK else 3)
-    return 1, [back]
+    return 1, [time.monotonic()]
 
 
 CUTS = {
@@ -143,21 +139,37 @@ def check(figures):
     return figures
 
 
-@pytest.mark.parametrize("cut", CUTS)
-def test_no_stream_notices(hosts, table, cut):
+def figures_of(cut, times, back, since, figures):
+    """A row of the table: what was seen from `since` on, until the next cut."""
+    gaps = [(begin, end) for _, begin, end in figures["gaps"] if begin >= since]
+    after = [end - at for at in back for begin, end in gaps if begin < at < end]
+    return (cut, times, sum(figures["done"].values()), sum(figures["refused"].values()),
+            len(figures["failures"]), f"{max((end - begin for begin, end in gaps), default=0):.1f} s",
+            f"{max(after, default=0):.1f} s" if back else "")
+
+
+# Each cut by itself in the long form; briefly, one after the other under the same streams.
+@pytest.mark.parametrize("cuts", [[cut] for cut in CUTS] if SOAK else [list(CUTS)],
+                         ids=lambda cuts: " ".join(cuts) if SOAK else "all")
+def test_no_stream_notices(hosts, table, cuts):
     """Bodies both ways, WebSockets and TLS through CONNECT, through one worker whose network is cut."""
     hosts.pool(1).start()
+    wait_for(lambda: standing(hosts), "four connections")
     many, few = (50, 20) if SOAK and not SANITIZED else (5, 3)
-    clients = Clients(hosts, "--download", many, "--upload", many, "--websocket", few, "--connect", few)
-    times, back = CUTS[cut](hosts)
+    clients = Clients(hosts, "--download", many, "--upload", many, "--websocket", few, "--connect", few,
+                      *([] if SOAK else BRIEF))
+    seen = []
+    for cut in cuts:
+        since = time.monotonic()
+        seen.append((cut, *CUTS[cut](hosts), since))
+        wait_for(lambda: standing(hosts), "all connections stand again")
+        if SOAK:
+            time.sleep(10)
     figures = clients.stop()
-    stalls = [end - begin for _, begin, end in figures["gaps"]]
-    after = [end - at for at in back for _, begin, end in figures["gaps"] if begin < at < end]
-    table.append((cut, times, sum(figures["done"].values()), sum(figures["refused"].values()),
-                  len(figures["failures"]), f"{max(stalls, default=0):.1f} s",
-                  f"{max(after, default=0):.1f} s" if back else ""))
-    print(table[-1])
+    table.extend(figures_of(*row, figures) for row in seen)
     check(figures)
+    assert min(figures["done"][kind] for kind in ("download", "upload", "connect")) > 0
+    assert figures["moved"]["websocket"] > 0
 
 
 # -- workers that go --------------------------------------------------------------------------------------------
@@ -165,19 +177,55 @@ def test_no_stream_notices(hosts, table, cut):
 
 def test_a_killed_worker_costs_no_get(hosts):
     pool = hosts.pool(3).start()
-    readers = Clients(hosts, "--small", 100 if SOAK else 30, "--pause", 0)
-    writers = Clients(hosts, "--upload", 6, "--once")
-    time.sleep(2)
-    os.kill(pool.workers()[0]["pid"], signal.SIGKILL)
-    written = writers.stop()
-    pool.wait_ready()
-    read = check(readers.stop())
+    readers = Clients(hosts, "--small", 100, "--pause", 0)
+    writers = Clients(hosts, "--upload", 12, *BRIEF)
+    kills = 10 if SOAK else 3
+    for slot in range(kills):
+        time.sleep(1)  # traffic between two kills, not a wait for anything
+        os.kill(pool.workers()[slot % 3]["pid"], signal.SIGKILL)
+        pool.wait_ready()
+    written, read = writers.stop(), readers.stop()
     retries = hosts.server_metrics("tunnel_server_retries_total")
-    print(f"{read['done']['small']} GETs, {len(written['failures'])} of 6 POSTs failed, retries: {retries}")
+    print(f"{kills} kills: {read['done']['small']} GETs, none failed; {written['done'].get('upload', 0)} POSTs done, "
+          f"{len(written['failures'])} failed; retries: {retries}")
+    check(read)
+    assert read["refused"] == written["refused"] == {}
     # Each POST that was lost was told so, and counted.
     lost = sum(count for labels, count in retries.items() if "not_idempotent" in labels)
     answers = hosts.server_metrics("tunnel_server_http_requests_total")
     assert len(written["failures"]) == lost == answers.get('code="502",method="POST"', 0)
+    assert all("502" in failure for failure in written["failures"])
+
+
+@pytest.mark.parametrize("hosts", [{"server_config": '[times]\ndrain_timeout = "1m"\n'}], indirect=True)
+@pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_the_server_restarts(hosts, ends):
+    """Its tunnels keep their ids, the workers come back, and who asks meanwhile waits for them."""
+    pool = hosts.pool(2).start()
+    before = identities(pool), {worker["tunnel_id"] for worker in pool.workers()}
+    running = Clients(hosts, "--upload", 6, "--once", "--size", 1 << 19)
+    wait_for(lambda: sum(hosts.server_metrics("tunnel_server_streams_active").values()) >= 6, "six streams")
+    hosts.stop_server(ends)
+    figures = running.stop()
+    # What runs may end before a server that is asked to stop goes; one that is killed takes it along.
+    assert len(figures["failures"]) == (6 if ends == signal.SIGKILL else 0)
+    hosts.drop_towards("server")  # no worker comes back before somebody waits for it
+    hosts.start_server()
+    asking = Clients(hosts, "--download", 10, "--once", *BRIEF)
+    wait_for(lambda: hosts.server_metrics("tunnel_server_http_requests_in_flight")[""] == 10, "ten wait")
+    hosts.deliver_towards("server")
+    served = check(asking.stop())
+    assert (served["done"]["download"], served["refused"]) == (10, {})
+    wait_for(lambda: hosts.server_metrics("tunnel_server_conn_state")['state="ready"'] == 8,
+             "all eight connections are back")
+    pool.wait_ready()
+    assert (identities(pool), {worker["tunnel_id"] for worker in pool.workers()}) == before
+    _, listed = hosts.rest("GET", "/tunnels")
+    assert set(listed) == before[1]
+    log = (hosts.directory / "server.out").read_text().rpartition("sc-server is up")[2]
+    moments = re.findall(r"^\S+ (\S+) \[tunnels\] \[INFO\] connection ready", log, re.MULTILINE)
+    print(f"eight connections came back, at {sorted(moments)}")
+    assert len({moment[:-3] for moment in moments}) > 2  # milliseconds: not all at once
 
 
 @soak_only

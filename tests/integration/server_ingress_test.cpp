@@ -274,6 +274,39 @@ TEST_CASE("refused streams are tried again elsewhere, lost ones only when that i
   CHECK(contains(failed, "error=connection_terminated"));
 }
 
+TEST_CASE("a short answer whose worker goes in the middle of it comes from another") {
+  Ingress i;
+  const auto second = i.r.worker(i.tunnel, 1);
+  ScriptedWorker::Exchange* half = nullptr;
+  const auto begin = [&half](ScriptedWorker::Exchange& exchange) {
+    if (half != nullptr) {
+      exchange.answer({}, "hello");
+      return;
+    }
+    half = &exchange;
+    const Fields head{{":status", "200"}, {"content-length", "5"}};
+    exchange.worker->link->respond(exchange.stream, head, false);
+    exchange.worker->link->send(exchange.stream, as_bytes("XX"), false);
+  };
+  i.worker->at_head = begin;
+  second->at_head = begin;
+  const auto browser = i.r.browser();
+  browser->stream->write(get("Connection: close\r\n"));
+  REQUIRE(run_until(i.loop, [&] { return half != nullptr; }));
+  half->worker->link->reset(half->stream, H2Code::InternalError);
+  REQUIRE(run_until(i.loop, [&] { return browser->ended > 0; }));
+  CHECK(contains(browser->received, "hello"));
+  CHECK_FALSE(contains(browser->received, "XX"));
+
+  // One that takes its time is passed on as it comes, and then belongs to the browser.
+  half = nullptr;
+  const auto other = i.r.browser();
+  CHECK(contains(i.ask(*other, get("Connection: close\r\n"), "XX"), "XX"));
+  half->worker->link->reset(half->stream, H2Code::InternalError);
+  REQUIRE(run_until(i.loop, [&] { return other->failure.has_value() || other->ended > 0; }));
+  CHECK_FALSE(contains(other->received, "hello"));
+}
+
 TEST_CASE("a cut answer never looks whole") {
   Ingress i;
   i.worker->at_head = [](auto& exchange) {
