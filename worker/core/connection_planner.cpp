@@ -55,13 +55,14 @@ ConnectionActions ConnectionPlanner::connected(std::uint32_t connection,
   place.last_error.clear();
   place.failures_here = 0;
   denied_in_a_row_ = 0;
-  // The first one stands: the others follow, spaced.
+  // The first one stands: the others follow, spaced; also those that an outage made patient.
   Instant due = now;
   for (Place& other : places_) {
-    if (!other.standing && other.dial == Place::Dial::None && other.dial_epoch == 0) {
+    const bool first = other.dial == Place::Dial::None && other.dial_epoch == 0;
+    if (!other.standing && (first || other.dial == Place::Dial::Waiting)) {
       due += rule_.start_spacing;
+      other.due = first ? due : std::max(other.not_before, std::min(other.due, due));
       other.dial = Place::Dial::Waiting;
-      other.due = due;
     }
   }
   return actions;

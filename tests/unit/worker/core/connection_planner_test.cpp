@@ -111,6 +111,39 @@ TEST_CASE("the backoff starts anew only after 30 s of stability") {
   CHECK(planner->next_deadline() <= now + 250ms);
 }
 
+TEST_CASE("after an outage the first connection that stands brings the others back") {
+  Planned planner;
+  Instant now = planner.stand_up(kStart) + 31s;
+  const std::vector<ConnectionSnapshot> before = planner->snapshot(now);
+  for (std::uint32_t index = 0; index < 4; ++index) {
+    planner->closed(index, before[index].epoch, now);
+  }
+  // Nobody answers for a minute; one is told to come back much later.
+  const Instant back = now + 60s;
+  while (planner->next_deadline() < back) {
+    now = planner->next_deadline();
+    for (const ConnectionAction& action : planner->wake(now)) {
+      const auto& dial = std::get<DialConnection>(action);
+      const auto later =
+          dial.connection == 3 && now > back - 40s ? std::optional<Duration>(4min) : std::nullopt;
+      planner->dial_failed(dial.connection,
+                           dial.epoch,
+                           {.status = later ? 503 : 0, .retry_after = later, .sentence = "no"},
+                           now);
+    }
+  }
+  now = planner->next_deadline();
+  const DialConnection first = only_dial(planner->wake(now));
+  REQUIRE(first.connection != 3);
+  planner->connected(first.connection, first.epoch, now);
+  const auto followers = planner.dials_until(now + 200ms);
+  CHECK(followers.size() == 2);
+  for (const auto& [at, dial] : followers) {
+    CHECK(dial.connection != 3);
+  }
+  CHECK(planner->snapshot(now)[3].retry_in > Duration(1min));
+}
+
 TEST_CASE("Retry-After is honoured, up to a bound") {
   Planned planner(1);
   const DialConnection dial = only_dial(planner->start(kStart));
