@@ -277,13 +277,16 @@ int legacy(const std::vector<std::string>& words) {
     return usage_problems(*problems);
   }
   const Settings& settings = std::get<Settings>(loaded);
-  const auto converted = run_flags(settings, environment);
+  auto converted = run_flags(settings, environment);
   if (const auto* problems = std::get_if<Problems>(&converted)) {
     return usage_problems(*problems);
   }
-  const RunFlags& run_with_flags = std::get<RunFlags>(converted);
+  RunFlags& run_with_flags = std::get<RunFlags>(converted);
   if (const std::string path = settings.text("output-config-file"); !path.empty()) {
     return write_config_file(path, run_with_flags);
+  }
+  for (auto& flag : default_paths(settings, environment)) {
+    run_with_flags.push_back(std::move(flag));
   }
   const auto nothing = [](const std::string&) { return std::optional<std::string>(); };
   return run_with(

@@ -178,7 +178,7 @@ Check judge_api_address(const ApiAddressFinding& finding) {
 
 Check judge_tunnels(const TunnelsFinding& finding) {
   OrphanPolicy policy;
-  policy.listed(finding.tunnels, finding.living, finding.next_generation, Instant{});
+  policy.listed(finding.tunnels, finding.living, finding.next_generation, Instant{}, Instant{});
   const std::vector<TunnelId> leaked = policy.condemned();
   const std::vector<TunnelId> foreign = policy.take_foreign();
   const auto active = static_cast<std::size_t>(

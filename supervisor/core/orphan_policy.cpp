@@ -9,6 +9,8 @@ namespace {
 // More orphans than this come back with the next list.
 constexpr std::size_t kMaxCondemned = 256;
 constexpr std::size_t kMaxForeign = 64;
+// Of the time in which a list is under way.
+constexpr std::size_t kMaxEnds = 256;
 
 }  // namespace
 
@@ -19,16 +21,25 @@ OrphanPolicy::Condemned* OrphanPolicy::find(const TunnelId& tunnel) {
   return found == condemned_.end() ? nullptr : &*found;
 }
 
-void OrphanPolicy::condemn(const TunnelId& tunnel, Instant now) {
+void OrphanPolicy::condemn(const TunnelId& tunnel, ReasonKind why, Instant now) {
   if (!tunnel.empty() && find(tunnel) == nullptr && condemned_.size() < kMaxCondemned) {
-    condemned_.push_back({tunnel, 0, now});
+    condemned_.push_back({tunnel, why, 0, now});
+  }
+}
+
+void OrphanPolicy::worker_ended(WorkerId worker, Instant now) {
+  ends_.push_back({worker, now});
+  if (ends_.size() > kMaxEnds) {
+    ends_.pop_front();
   }
 }
 
 void OrphanPolicy::listed(const std::vector<ListedTunnel>& tunnels,
                           std::span<const WorkerId> living,
                           Generation next_generation,
+                          Instant asked_at,
                           Instant now) {
+  std::erase_if(ends_, [asked_at](const End& end) { return end.at < asked_at; });
   for (const ListedTunnel& tunnel : tunnels) {
     if (tunnel.ended) {
       continue;
@@ -42,8 +53,10 @@ void OrphanPolicy::listed(const std::vector<ListedTunnel>& tunnels,
       continue;
     }
     const bool lives = std::find(living.begin(), living.end(), *tunnel.worker) != living.end();
-    if (!lives && tunnel.worker->generation < next_generation) {
-      condemn(tunnel.id, now);
+    const bool just_ended = std::any_of(
+        ends_.begin(), ends_.end(), [&](const End& end) { return end.worker == *tunnel.worker; });
+    if (!lives && !just_ended && tunnel.worker->generation < next_generation) {
+      condemn(tunnel.id, ReasonKind::OrphanFound, now);
     }
   }
 }
@@ -66,16 +79,16 @@ void OrphanPolicy::delete_failed(const TunnelId& tunnel,
   }
 }
 
-TunnelId OrphanPolicy::take_due(const PoolPolicy& policy, Instant now) {
+std::optional<OrphanPolicy::Due> OrphanPolicy::take_due(const PoolPolicy& policy, Instant now) {
   for (Condemned& one : condemned_) {
     if (one.next_try <= now) {
       ++one.attempts;
       // Until answered; an answer that never comes counts as a failure.
       one.next_try = now + 2 * policy.rest_timeout;
-      return one.tunnel;
+      return Due{one.tunnel, one.why};
     }
   }
-  return {};
+  return std::nullopt;
 }
 
 Instant OrphanPolicy::next_due() const {

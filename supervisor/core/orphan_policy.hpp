@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,21 +17,28 @@ namespace scpool::supervisor {
 
 class OrphanPolicy {
  public:
-  // A worker of ours ended and may have left this tunnel behind.
-  void condemn(const TunnelId& tunnel, Instant now);
-  // What the list shows: tunnels of ours whose worker is not in `living` are condemned, those that
-  // are gone are forgotten. Generations from `next_generation` on are not known to be dead.
+  // `why` as it is told when the tunnel is deleted.
+  void condemn(const TunnelId& tunnel, ReasonKind why, Instant now);
+  // A worker of ours ended: a list that was asked for before does not tell of its tunnel's end yet.
+  void worker_ended(WorkerId worker, Instant now);
+  // What the list asked for at `asked_at` shows: tunnels of ours whose worker is not in `living`
+  // are condemned. Generations from `next_generation` on are not known to be dead.
   void listed(const std::vector<ListedTunnel>& tunnels,
               std::span<const WorkerId> living,
               Generation next_generation,
+              Instant asked_at,
               Instant now);
   // Foreign tunnels without the pool flag in the last list, each reported once.
   std::vector<TunnelId> take_foreign();
   void deleted(const TunnelId& tunnel);
   void delete_failed(const TunnelId& tunnel, const PoolPolicy& policy, Instant now, Random& random);
 
-  // The next tunnel to delete at `now`, marked as asked for; empty: none.
-  TunnelId take_due(const PoolPolicy& policy, Instant now);
+  struct Due {
+    TunnelId tunnel;
+    ReasonKind why = ReasonKind::OrphanFound;
+  };
+  // The next tunnel to delete at `now`, marked as asked for; nothing: none.
+  std::optional<Due> take_due(const PoolPolicy& policy, Instant now);
   Instant next_due() const;  // kNever: nothing is waiting
   bool idle() const { return condemned_.empty(); }
   std::vector<TunnelId> condemned() const;
@@ -37,12 +46,18 @@ class OrphanPolicy {
  private:
   struct Condemned {
     TunnelId tunnel;
+    ReasonKind why = ReasonKind::OrphanFound;
     std::uint32_t attempts = 0;
     Instant next_try;
+  };
+  struct End {
+    WorkerId worker;
+    Instant at;
   };
   Condemned* find(const TunnelId& tunnel);
 
   std::vector<Condemned> condemned_;
+  std::deque<End> ends_;           // the last ones
   std::vector<TunnelId> foreign_;  // reported
   std::vector<TunnelId> fresh_foreign_;
 };

@@ -57,7 +57,7 @@ PoolState::PoolState(PoolController::Setup setup)
     }
   }
   for (const TunnelId& tunnel : setup.record.condemned) {
-    orphans_.condemn(tunnel, Instant{});
+    orphans_.condemn(tunnel, ReasonKind::OrphanFound, Instant{});
   }
   rollout_.restore(setup.record.rollout, Instant{});
   if (setup.record.shutting_down) {
@@ -162,7 +162,7 @@ void PoolState::on(const RestListed& event) {
   }
   rest_stale_ = false;
   listed_at_ = now_;
-  list_sent_ = kNever;
+  const Instant asked_at = std::min(std::exchange(list_sent_, kNever), now_);
   starts_from_ = now_;
   std::vector<WorkerId> living;
   for (Member& member : members_) {
@@ -180,7 +180,7 @@ void PoolState::on(const RestListed& event) {
       member.health.listed(found->is_ready ? Readiness::Ready : Readiness::NotReady);
     }
   }
-  orphans_.listed(event.tunnels, living, Generation{next_generation_}, now_);
+  orphans_.listed(event.tunnels, living, Generation{next_generation_}, asked_at, now_);
   for (const TunnelId& tunnel : orphans_.take_foreign()) {
     announce({ReasonKind::ForeignTunnel,
               "tunnel " + tunnel.value +

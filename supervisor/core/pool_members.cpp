@@ -302,8 +302,9 @@ void PoolState::ended(Member& member,
       member.ready_since == kNever ? std::nullopt : std::optional(now_ - member.ready_since);
   // A clean end deletes its tunnel itself; should it have failed to, the next list shows it.
   if (exit.how != WorkerExit::How::Exited || exit.code != 0) {
-    orphans_.condemn(member.last.tunnel, now_);
+    orphans_.condemn(member.last.tunnel, ReasonKind::WorkerEnded, now_);
   }
+  orphans_.worker_ended(member.id, now_);
   member.doom = cause;
   // What it said last tells more than its status; with a drain everything is as it should be.
   const bool tells = cause != ExitCause::Asked && !evidence.last_lines.empty();

@@ -271,12 +271,8 @@ void PoolState::list_tunnels() {
 }
 
 void PoolState::delete_orphans() {
-  while (true) {
-    const TunnelId tunnel = orphans_.take_due(policy_, now_);
-    if (tunnel.empty()) {
-      break;
-    }
-    actions_.emplace_back(DeleteTunnel{tunnel, {ReasonKind::OrphanFound, {}}});
+  while (const auto orphan = orphans_.take_due(policy_, now_)) {
+    actions_.emplace_back(DeleteTunnel{orphan->tunnel, {orphan->why, {}}});
   }
   due(orphans_.next_due());
 }

@@ -389,6 +389,21 @@ def test_our_worker_with_the_old_command_line(grid, tmp_path, end, code):
     assert not (tmp_path / "pid").exists() and not (tmp_path / "ready").exists()
 
 
+def test_the_old_command_line_keeps_its_pid_file_and_log_where_it_did(grid, tmp_path):
+    server = grid()
+    worker = subprocess.Popen([BIN / "sc-worker", "legacy", "-i", "old", "-x", server.rest_url, "--cainfo", server.ca_file],
+                              stdout=subprocess.PIPE, text=True,
+                              env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "SAUCE_USERNAME": server.user,
+                                   "SAUCE_ACCESS_KEY": server.key})
+    assert "you may start your tests" in worker.stdout.readline()
+    assert int((tmp_path / "sc_client-old.pid").read_text().split()[0]) == worker.pid
+    assert "you may start your tests" in (tmp_path / "sc-old.log").read_text()
+    worker.terminate()
+    assert worker.wait(PATIENCE) == 0
+    worker.stdout.close()
+    assert not (tmp_path / "sc_client-old.pid").exists()
+
+
 def test_the_old_command_line_becomes_a_configuration(tmp_path):
     made = tmp_path / "run.yaml"
     answer = subprocess.run([BIN / "sc-worker", "legacy", "-u", "me", "-k", "secret", "-i", "x", "-D", ".example.com",

@@ -61,9 +61,9 @@ std::vector<SettingSpec> converted_specs() {
       flag("proxy-localhost", '\0', "Sites on this machine may be reached."),
       text("cainfo", '\0', "CA certificates added to the system's."),
       text("tunnel-cainfo", '\0', "The same, for the tunnel."),
-      text("pidfile", 'd', "Holds the process id while the worker runs."),
+      text("pidfile", 'd', "Holds the process id; else sc_client-NAME.pid in /tmp."),
       text("readyfile", 'f', "Written when the tunnel is ready."),
-      text("logfile", 'l', "Log file; - for standard output."),
+      text("logfile", 'l', "Log file, - for standard output; else sc-NAME.log in /tmp."),
       text("status-address", '\0', "Local API: host:port."),
       text("config-file", 'c', "Settings as YAML; keys are the flags' names."),
       text("output-config-file", '\0', "Write the settings as `run` reads them, and end."),
@@ -261,6 +261,24 @@ std::vector<std::string> with_counted_verbosity(std::vector<std::string> words) 
 std::variant<RunFlags, std::vector<Error>> run_flags(const Settings& legacy,
                                                      const EnvironmentReader& environment) {
   return Conversion(legacy, environment).take();
+}
+
+RunFlags default_paths(const Settings& legacy, const EnvironmentReader& environment) {
+  std::string name = legacy.text("tunnel-name");
+  if (name.empty()) {
+    name = legacy.text("tunnel-identifier");
+  }
+  std::replace(name.begin(), name.end(), '/', '_');
+  const std::string folder = environment("TMPDIR").value_or("/tmp");
+  RunFlags flags;
+  if (!legacy.given("pidfile")) {
+    flags.emplace_back("pidfile",
+                       folder + "/sc_client" + (name.empty() ? "" : "-" + name) + ".pid");
+  }
+  if (!legacy.given("logfile")) {
+    flags.emplace_back("log-file", folder + "/sc" + (name.empty() ? "" : "-" + name) + ".log");
+  }
+  return flags;
 }
 
 std::string config_file_text(const RunFlags& flags) {

@@ -29,6 +29,10 @@ using RunFlags = std::vector<std::pair<std::string, std::string>>;
 std::variant<RunFlags, std::vector<Error>> run_flags(const Settings& legacy,
                                                      const EnvironmentReader& environment);
 
+// The pid file and the log of a program that was told neither: in the directory for temporary files
+// (TMPDIR), named for the tunnel.
+RunFlags default_paths(const Settings& legacy, const EnvironmentReader& environment);
+
 // The flags as a YAML file for `run --config-file`.
 std::string config_file_text(const RunFlags& flags);
 

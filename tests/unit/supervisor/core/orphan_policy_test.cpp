@@ -26,19 +26,32 @@ TEST_CASE("own tunnels without a worker are deleted, living and foreign ones nev
   orphans.listed({ours("living", kLiving), ours("dead", kDead), foreign, ended, unknown},
                  living,
                  Generation{6},
+                 kNow,
                  kNow);
-  CHECK(orphans.take_due(policy, kNow) == TunnelId{"dead"});
-  CHECK(orphans.take_due(policy, kNow).empty());
+  const auto due = orphans.take_due(policy, kNow);
+  REQUIRE(due.has_value());
+  CHECK(due->tunnel == TunnelId{"dead"});
+  CHECK(due->why == ReasonKind::OrphanFound);
+  CHECK_FALSE(orphans.take_due(policy, kNow).has_value());
   CHECK(orphans.take_foreign().empty());
   orphans.deleted({"dead"});
   CHECK(orphans.idle());
 }
 
+TEST_CASE("a list asked for before a worker ended condemns nothing of it; the next one does") {
+  OrphanPolicy orphans;
+  orphans.worker_ended(kDead, kNow);
+  orphans.listed({ours("dead", kDead)}, {}, Generation{6}, kNow - 1ms, kNow + 1ms);
+  CHECK(orphans.idle());
+  orphans.listed({ours("dead", kDead)}, {}, Generation{6}, kNow + 30s, kNow + 30s);
+  CHECK_FALSE(orphans.idle());
+}
+
 TEST_CASE("a foreign tunnel without the pool flag is reported once") {
   OrphanPolicy orphans;
   const ListedTunnel foreign{{"f"}, true, false, false, std::nullopt};
-  orphans.listed({foreign}, {}, Generation{1}, kNow);
-  orphans.listed({foreign}, {}, Generation{1}, kNow);
+  orphans.listed({foreign}, {}, Generation{1}, kNow, kNow);
+  orphans.listed({foreign}, {}, Generation{1}, kNow, kNow);
   CHECK(orphans.take_foreign() == std::vector<TunnelId>{{"f"}});
   CHECK(orphans.take_foreign().empty());
   CHECK(orphans.idle());
@@ -48,16 +61,16 @@ TEST_CASE("a failed deletion is tried again, an unanswered one too") {
   const PoolPolicy policy;
   Random random(1);
   OrphanPolicy orphans;
-  orphans.condemn({"t"}, kNow);
-  orphans.condemn({"t"}, kNow);
-  orphans.condemn({""}, kNow);
+  orphans.condemn({"t"}, ReasonKind::WorkerEnded, kNow);
+  orphans.condemn({"t"}, ReasonKind::WorkerEnded, kNow);
+  orphans.condemn({""}, ReasonKind::WorkerEnded, kNow);
   CHECK(orphans.condemned().size() == 1);
-  CHECK(orphans.take_due(policy, kNow) == TunnelId{"t"});
+  CHECK(orphans.take_due(policy, kNow)->why == ReasonKind::WorkerEnded);
   CHECK(orphans.next_due() == kNow + 2 * policy.rest_timeout);
   orphans.delete_failed({"t"}, policy, kNow, random);
   CHECK(orphans.next_due() > kNow);
   CHECK(orphans.next_due() <= kNow + 1s + policy.backoff.cap);
-  CHECK(orphans.take_due(policy, orphans.next_due()) == TunnelId{"t"});
+  CHECK(orphans.take_due(policy, orphans.next_due())->tunnel == TunnelId{"t"});
 }
 
 }  // namespace scpool::supervisor

@@ -13,11 +13,15 @@ namespace {
 using Environment = std::map<std::string, std::string>;
 using Outcome = std::variant<RunFlags, std::vector<Error>>;
 
-Outcome convert(RunFlags flags, const Environment& variables = {}) {
-  const EnvironmentReader read = [&variables](const std::string& name) {
+EnvironmentReader reader_of(const Environment& variables) {
+  return [&variables](const std::string& name) {
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional(found->second);
   };
+}
+
+Outcome convert(RunFlags flags, const Environment& variables = {}) {
+  const EnvironmentReader read = reader_of(variables);
   const SettingSources sources{
       .flags = std::move(flags), .environment = read, .file = {}, .ignore_key = nullptr};
   auto loaded = Settings::load(legacy_flag_table(), sources);
@@ -84,6 +88,23 @@ TEST_CASE("each old flag becomes the new one of the same meaning") {
                              {"log-level", "debug"},
                              {"log-http", "headers"}};
   CHECK(flags == expected);
+}
+
+TEST_CASE("a pid file and a log that nobody named are named for the tunnel") {
+  const Environment variables = {{"TMPDIR", "/var/tmp"}};
+  const auto paths = [](RunFlags flags, const Environment& known) {
+    const EnvironmentReader read = reader_of(known);
+    const auto loaded = Settings::load(
+        legacy_flag_table(),
+        {.flags = std::move(flags), .environment = read, .file = {}, .ignore_key = nullptr});
+    return default_paths(std::get<Settings>(loaded), read);
+  };
+  CHECK(paths({}, {}) == RunFlags{{"pidfile", "/tmp/sc_client.pid"}, {"log-file", "/tmp/sc.log"}});
+  CHECK(paths({{"tunnel-identifier", "a/b"}}, variables) ==
+        RunFlags{{"pidfile", "/var/tmp/sc_client-a_b.pid"}, {"log-file", "/var/tmp/sc-a_b.log"}});
+  CHECK(paths({{"tunnel-name", "x"}, {"logfile", "-"}}, {}) ==
+        RunFlags{{"pidfile", "/tmp/sc_client-x.pid"}});
+  CHECK(paths({{"pidfile", "/p"}, {"logfile", "/l"}}, {}).empty());
 }
 
 TEST_CASE("user and key come from the variables of both generations") {
