@@ -8,6 +8,8 @@
 #include <variant>
 
 #include "common/base/text.hpp"
+#include "common/io/process_memory.hpp"
+#include "common/tunnel/carrier.hpp"
 #include "worker/io/http_log.hpp"
 #include "worker/io/worker_metrics.hpp"
 
@@ -42,7 +44,9 @@ Worker::Worker(EventLoop& loop, const WorkerSettings& settings)
                    tls_,
                    log_,
                    planner_rule(config_),
-                   TunnelUse{config_.max_concurrent_streams, config_.carrier},
+                   TunnelUse{config_.max_concurrent_streams,
+                             config_.carrier,
+                             carrier_cap(memory_of_process(), config_.tunnel_connections)},
                    connection_events()),
       network_(loop, [this] { connections_.network_changed(local_addresses()); }),
       signals_(loop),

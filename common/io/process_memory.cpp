@@ -5,8 +5,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <fstream>
+#include <string>
 #include <string_view>
+
+#include "common/base/text.hpp"
 
 namespace scpool {
 namespace {
@@ -33,7 +38,34 @@ int drop_file_pages(dl_phdr_info* object, std::size_t /*size*/, void* /*context*
   return 0;
 }
 
+// "max" and a missing file are no limit.
+std::uint64_t limit_in(const std::string& path) {
+  std::ifstream file(path);
+  std::string word;
+  file >> word;
+  return parse_number(word).value_or(UINT64_MAX);
+}
+
 }  // namespace
+
+std::uint64_t memory_of_process() {
+  const auto pages = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES));
+  std::uint64_t memory = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  // Version 2: "0::/a/b"; every group on the way may set a limit.
+  std::ifstream file("/proc/self/cgroup");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("0::/")) {
+      continue;
+    }
+    for (std::string group = line.substr(3);; group.resize(group.rfind('/'))) {
+      memory = std::min(memory, limit_in("/sys/fs/cgroup" + group + "/memory.max"));
+      if (group.find('/') == std::string::npos) {
+        break;
+      }
+    }
+  }
+  return memory;
+}
 
 void prepare_small_memory() {
   mallopt(M_ARENA_MAX, 1);

@@ -1,7 +1,12 @@
 // Keeps a long-lived process small: what it needed once and needs no more goes back to the system.
 #pragma once
 
+#include <cstdint>
+
 namespace scpool {
+
+// Bytes: of the host, or what the control group of this process may have when that is less.
+std::uint64_t memory_of_process();
 
 // Before threads and large allocations: one arena, and freed memory is not hoarded.
 void prepare_small_memory();

@@ -14,6 +14,13 @@ constexpr std::size_t kMaxControl = 64 * 1024;
 
 }  // namespace
 
+std::size_t carrier_cap(std::uint64_t memory, std::size_t carriers) {
+  const std::uint64_t budget = std::min<std::uint64_t>(memory / 4, limits::kMaxCarrierBudget);
+  const std::uint64_t share = budget / std::max<std::size_t>(carriers, 1);
+  return static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(share, limits::kMinCarrierCap, limits::kCarrierCap));
+}
+
 Carrier::Carrier(Mode mode, std::size_t cap) : mode_(mode), cap_(cap) {}
 
 std::size_t Carrier::send_room() const {

@@ -14,6 +14,10 @@
 
 namespace scpool {
 
+// What each of a process's carriers may keep: its share of a quarter of the memory, within the
+// bounds of limits.hpp.
+std::size_t carrier_cap(std::uint64_t memory, std::size_t carriers);
+
 class Carrier {
  public:
   enum class Mode { Records, Plain };

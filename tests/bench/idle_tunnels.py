@@ -3,9 +3,11 @@
 """
 
 import json
+import re
 import subprocess
 import sys
 import time
+import urllib.request
 
 from cases import Case
 from machine import cpu_seconds, memory
@@ -13,6 +15,12 @@ from pool import BIN, wait_for
 
 CASE = Case("idle tunnels", "KiB per tunnel", "less", None)
 CONNECTIONS = 2
+
+
+def suspended(facts):
+    """Cut sessions that the server keeps."""
+    with urllib.request.urlopen(facts["admin_url"] + "/metrics", timeout=60) as answer:
+        return float(re.search(r'conn_state\{state="suspended"\} (\S+)', answer.read().decode())[1])
 
 
 def measure(directory, quick):
@@ -39,9 +47,17 @@ def measure(directory, quick):
         after, cpu, began = memory([server.pid]), cpu_seconds([server.pid]), time.monotonic()
         time.sleep(seconds)
         core = (cpu_seconds([server.pid]) - cpu) / (time.monotonic() - began)
+        # Killed, not ended: the server keeps the sessions for their worker to come back.
+        crowd.kill()
+        crowd.wait()
+        wait_for(lambda: suspended(facts) == tunnels * CONNECTIONS, "the server keeps all sessions")
+        cut = memory([server.pid])
         grown = {kind: (after[kind] - before[kind]) / tunnels / 1024 for kind in after}
+        held = {kind: (cut[kind] - before[kind]) / tunnels / CONNECTIONS / 1024 for kind in cut}
+        print(f"suspended: {held['private']:.1f} KiB a session (PSS {held['pss']:.1f})", file=sys.stderr)
         return {"sc-server": [{"value": grown["private"], "pss_kib": grown["pss"],
                                "core_percent": core * 100, "tunnels": tunnels,
+                               "suspended_session_kib": held["private"],
                                "connections": tunnels * CONNECTIONS}]}
     finally:
         for process in (crowd, server):

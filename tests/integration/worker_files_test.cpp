@@ -16,6 +16,7 @@
 
 #include "common/io/child_process.hpp"
 #include "common/io/listener.hpp"
+#include "common/io/process_memory.hpp"
 #include "tests/support/run_until.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "worker/io/address_dialer.hpp"
@@ -170,6 +171,12 @@ TEST_CASE("the dialer connects to the address that answers") {
     REQUIRE(run_until(loop, [&] { return !error.empty(); }));
     CHECK(error.find("refused") != std::string::npos);
   }
+}
+
+TEST_CASE("a process knows how much memory it may have") {
+  CHECK(memory_of_process() > 0);
+  CHECK(memory_of_process() <= static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                                   static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)));
 }
 
 TEST_CASE("a dialer in a hurry sends another SYN beside one that hears nothing") {

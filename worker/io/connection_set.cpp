@@ -147,7 +147,7 @@ void ConnectionSet::dial(const DialConnection& action) {
                                                             .attempts = action.attempts,
                                                             .rotation = action.address,
                                                             .carrier = use_.carrier},
-                                         use_.max_streams,
+                                         use_,
                                          self));
 }
 

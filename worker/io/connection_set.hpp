@@ -37,11 +37,6 @@ struct TunnelTarget {
   Bytes secret;
 };
 
-struct TunnelUse {
-  std::uint32_t max_streams = 0;
-  bool carrier = true;  // sessions that outlive a cut
-};
-
 struct ConnectionFigures {  // of one index, over all its connections
   std::uint64_t sent_bytes = 0;
   std::uint64_t received_bytes = 0;

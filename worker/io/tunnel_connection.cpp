@@ -24,12 +24,12 @@ Duration resume_connect_timeout(std::uint32_t attempts) {
 TunnelConnection::TunnelConnection(EventLoop& loop,
                                    const TlsContext& tls,
                                    TunnelDialSettings settings,
-                                   std::uint32_t max_streams,
+                                   const TunnelUse& use,
                                    TunnelConnectionListener& listener)
     : loop_(loop),
       tls_(tls),
       settings_(std::move(settings)),
-      max_streams_(max_streams),
+      use_(use),
       listener_(listener),
       started_(loop.now()),
       budget_(loop) {
@@ -101,7 +101,7 @@ void TunnelConnection::open_link(DialledTunnel dialled) {
   const TunnelSessionAnswer& answer = dialled.answer;
   TunnelLinkSettings link;
   link.side = TunnelLinkSettings::Side::Worker;
-  link.h2.max_concurrent_streams = std::min(max_streams_, answer.max_streams);
+  link.h2.max_concurrent_streams = std::min(use_.max_streams, answer.max_streams);
   link.h2.enable_connect_protocol = true;
   link.liveness.ping_idle = answer.ping;
   session_.epoch = settings_.epoch;
@@ -109,6 +109,7 @@ void TunnelConnection::open_link(DialledTunnel dialled) {
     session_.id = answer.session;
     session_.key = answer.key;
     link.carrier.on = true;
+    link.carrier.cap = use_.carrier_cap;
     link.carrier.hold = std::min(answer.hold, limits::kMaxCarrierHold);
   }
   TunnelLinkListener& self = *this;

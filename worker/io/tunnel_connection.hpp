@@ -17,6 +17,13 @@ namespace scpool::worker {
 
 class TunnelConnection;
 
+// How every connection of this worker is used.
+struct TunnelUse {
+  std::uint32_t max_streams = 0;
+  bool carrier = true;  // sessions that outlive a cut
+  std::size_t carrier_cap = limits::kCarrierCap;
+};
+
 class TunnelConnectionListener {
  public:
   TunnelConnectionListener() = default;
@@ -47,7 +54,7 @@ class TunnelConnection final : private TunnelDialListener, private TunnelLinkLis
   TunnelConnection(EventLoop& loop,
                    const TlsContext& tls,
                    TunnelDialSettings settings,
-                   std::uint32_t max_streams,
+                   const TunnelUse& use,
                    TunnelConnectionListener& listener);
   TunnelConnection(const TunnelConnection&) = delete;
   TunnelConnection& operator=(const TunnelConnection&) = delete;
@@ -93,7 +100,7 @@ class TunnelConnection final : private TunnelDialListener, private TunnelLinkLis
   EventLoop& loop_;
   const TlsContext& tls_;
   TunnelDialSettings settings_;
-  std::uint32_t max_streams_;
+  TunnelUse use_;
   TunnelConnectionListener& listener_;
   Instant started_;
   Timer budget_;  // until the link is ready

@@ -115,6 +115,16 @@ TEST_CASE("a ping is answered with an acknowledgement beside it") {
   CHECK(wire[12] == 1);
 }
 
+TEST_CASE("carriers share a quarter of the memory") {
+  constexpr std::uint64_t kMiB = 1024 * 1024;
+  CHECK(carrier_cap(8192 * kMiB, 4) == 16 * kMiB);
+  CHECK(carrier_cap(128 * kMiB, 4) == 8 * kMiB);
+  CHECK(carrier_cap(8192 * kMiB, 16) == 16 * kMiB);
+  CHECK(carrier_cap(256 * kMiB, 16) == 4 * kMiB);
+  CHECK(carrier_cap(0, 16) == kMiB);
+  CHECK(carrier_cap(64 * kMiB, 0) == 16 * kMiB);
+}
+
 TEST_CASE("at the cap nothing more is taken, until the peer acknowledges") {
   End one(64 * 1024);
   End other;
