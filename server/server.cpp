@@ -5,6 +5,7 @@
 
 #include "common/base/page.hpp"
 #include "common/base/random.hpp"
+#include "common/io/process_memory.hpp"
 #include "common/tls/proof.hpp"
 #include "server/io/admin_pages.hpp"
 #include "server/io/secret_files.hpp"
@@ -246,8 +247,19 @@ void Server::watch_lag() {
   const Instant expected = loop_.now() + kLagPeriod;
   lag_timer_.start(kLagPeriod, [this, expected] {
     lag_ = std::max(Duration::zero(), loop_.now() - expected);
+    release_memory();
     watch_lag();
   });
+}
+
+// A handshake needs more than the connection it leads to: what is over goes back once no more come.
+void Server::release_memory() {
+  const std::uint64_t handshakes = metrics_.handshakes();
+  if (handshakes != std::exchange(handshakes_seen_, handshakes)) {
+    memory_due_ = true;
+  } else if (std::exchange(memory_due_, false)) {
+    release_unused_heap();
+  }
 }
 
 }  // namespace scpool::server

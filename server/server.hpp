@@ -46,6 +46,7 @@ class Server {
   void on_admin_request(const HttpRequest& request, HttpReply reply);
   void watch_end();
   void watch_lag();
+  void release_memory();
 
   EventLoop& loop_;
   Log& log_;
@@ -64,6 +65,8 @@ class Server {
   std::optional<Endpoint> admin_endpoint_;
   Timer lag_timer_;
   Duration lag_{};
+  std::uint64_t handshakes_seen_ = 0;
+  bool memory_due_ = false;  // handshakes left some behind
   Timer end_timer_;
   Instant end_deadline_;
   std::function<void()> on_stopped_;

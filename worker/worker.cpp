@@ -22,6 +22,7 @@ constexpr Duration kFetchLimit = std::chrono::seconds{5};
 constexpr Duration kCallLimit = std::chrono::seconds{10};
 constexpr Duration kCreateLimit = std::chrono::seconds{45};
 constexpr Duration kReachableWithin = std::chrono::seconds{5};
+constexpr Duration kStartOver = std::chrono::seconds{2};
 
 ConnectionPlannerRule planner_rule(const WorkerConfig& config) {
   ConnectionPlannerRule rule;
@@ -51,7 +52,8 @@ Worker::Worker(EventLoop& loop, const WorkerSettings& settings)
       network_(loop, [this] { connections_.network_changed(local_addresses()); }),
       signals_(loop),
       wake_(loop, [this] { wake(); }),
-      reachability_(loop) {
+      reachability_(loop),
+      memory_timer_(loop) {
   if (!config_.ready_file.empty()) {
     ready_file_.emplace(config_.ready_file);
   }
@@ -237,6 +239,8 @@ void Worker::perform(const CloseConnections& /*action*/) {
 
 void Worker::perform(const AnnounceReady& /*action*/) {
   log_.info("control", "Sauce Connect is up, you may start your tests");
+  // What only the start needed: certificate authorities, REST, handshakes.
+  memory_timer_.start(kStartOver, [] { release_unused_memory(); });
   if (config_.ready_on_stdout && !config_.log_file.empty()) {
     std::puts("Sauce Connect is up, you may start your tests.");
     std::fflush(stdout);

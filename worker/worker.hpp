@@ -101,6 +101,7 @@ class Worker {
   Signals signals_;
   DeadlineTimer wake_;
   Timer reachability_;
+  Timer memory_timer_;
 };
 
 }  // namespace scpool::worker

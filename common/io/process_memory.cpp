@@ -73,8 +73,12 @@ void prepare_small_memory() {
   mallopt(M_TOP_PAD, kTopPad);
 }
 
-void release_unused_memory() {
+void release_unused_heap() {
   malloc_trim(0);
+}
+
+void release_unused_memory() {
+  release_unused_heap();
   dl_iterate_phdr(&drop_file_pages, nullptr);
 }
 

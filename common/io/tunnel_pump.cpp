@@ -113,6 +113,8 @@ void TunnelLink::Pump::receive(ByteView bytes) {
     return;
   }
   payload_.clear();
+  // Nobody waits for the ACK of an idle connection: it rides along with the next ping.
+  carrier_.set_ack_delay(users_streams() > 0 ? limits::kCarrierAckDelay : limits::kCanaryPeriod);
   const Result<void> carried = carrier_.receive(bytes, now, payload_);
   if (!carried.ok()) {
     fail(carried.error());

@@ -16,6 +16,20 @@ Fields tunnel_request(std::string method, std::string path) {
           {":path", std::move(path)}};
 }
 
+// What is not urgent waits for the next of these instants, which all connections share: a server
+// with thousands of quiet ones wakes for many of them at once.
+constexpr Duration kSharedInstants = std::chrono::milliseconds{250};
+constexpr Duration kFar = std::chrono::seconds{1};
+constexpr std::uint64_t kLittleOwed = 4 * 1024;
+
+Instant with_others(Instant deadline) {
+  if (deadline == kNever) {
+    return kNever;
+  }
+  const Duration over = deadline.time_since_epoch() % kSharedInstants;
+  return over == Duration::zero() ? deadline : deadline + (kSharedInstants - over);
+}
+
 }  // namespace
 
 void TunnelLink::Pump::open_control() {
@@ -132,11 +146,12 @@ void TunnelLink::Pump::arm_deadline() {
   Instant next = std::min(drain_.deadline, suspended_until_);
   if (phase_ != Phase::Closing && !suspended()) {
     const Instant now = loop_.now();
+    const Instant upkeep =
+        std::min({canary_.next, next_sync_, liveness_.next_deadline(now, users_streams() > 0)});
+    const Instant ack = carrier_.next_deadline();
     next = std::min({next,
-                     canary_.next,
-                     next_sync_,
-                     carrier_.next_deadline(),
-                     liveness_.next_deadline(now, users_streams() > 0)});
+                     upkeep - now > kFar ? with_others(upkeep) : upkeep,
+                     carrier_.owed_bytes() < kLittleOwed ? with_others(ack) : ack});
   }
   // A deadline that moved away is left: it fires early, finds nothing due and is armed anew.
   if (next < armed_) {
@@ -161,7 +176,8 @@ void TunnelLink::Pump::check_liveness(Instant now) {
 
 void TunnelLink::Pump::heard(Instant now) {
   liveness_.bytes_received(now);
-  if (liveness_.round_trip_due(now)) {
+  const bool wanted = users_streams() > 0 || !liveness_.round_trip().has_value();
+  if (wanted && liveness_.round_trip_due(now)) {
     liveness_.round_trip_measured(tcp_round_trip(stream_->descriptor()), now);
   }
   if (std::exchange(suspect_, false)) {

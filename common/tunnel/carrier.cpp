@@ -122,9 +122,7 @@ Result<void> Carrier::take(const CarrierRecordReader::Piece& piece, Instant now)
   switch (piece.type) {
     case CarrierRecord::Data:
       received_ += piece.bytes.size();
-      if (ack_due_ == kNever) {
-        ack_due_ = now + limits::kCarrierAckDelay;
-      }
+      ack_due_ = std::min(ack_due_, now + ack_delay_);
       return {};
     case CarrierRecord::Ack:
       return take_ack(carrier_number(piece.bytes));

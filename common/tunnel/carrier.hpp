@@ -40,8 +40,13 @@ class Carrier {
   // of TLS. False when nothing is due. most > kCarrierHead.
   using Write = ReplayBuffer::Write;
   bool write_record(std::size_t most, Instant now, const Write& write);
+  std::uint64_t owed_bytes() const { return received_ - acked_; }  // received, not acknowledged
   // When an ACK is due that nothing took along; kNever when none is.
   Instant next_deadline() const { return ack_due_; }
+
+  // How long an ACK may wait for something to ride along with. A peer that is owed much gets it
+  // at once, and a shorter delay holds from the next byte received.
+  void set_ack_delay(Duration delay) { ack_delay_ = delay; }
 
   // Takes what TLS delivered and appends the HTTP/2 bytes in it, parts of `wire`, to `payload`. An
   // error is fatal and the connection not resumable.
@@ -79,6 +84,7 @@ class Carrier {
   std::uint64_t received_ = 0;
   std::uint64_t acked_ = 0;  // what we told the peer
   bool ack_asked_ = false;
+  Duration ack_delay_ = limits::kCarrierAckDelay;
   Instant ack_due_ = kNever;
   bool peer_finished_ = false;
 };

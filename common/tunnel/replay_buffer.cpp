@@ -13,6 +13,7 @@ namespace {
 // Below this a copy costs less than a chunk that is hardly used.
 constexpr std::size_t kWorthMoving = 4 * 1024;
 constexpr std::size_t kLongestHead = 8;
+constexpr std::size_t kIdleChunk = 512;  // an idle connection's pings wait long to be acknowledged
 
 }  // namespace
 
@@ -43,7 +44,7 @@ void ReplayBuffer::add(Bytes&& chunk) {
 void ReplayBuffer::copy(ByteView bytes) {
   while (!bytes.empty()) {
     if (chunks_.empty() || chunks_.back().size() == chunks_.back().capacity()) {
-      add(take_chunk(kSmallChunk));
+      add(take_chunk(chunks_.empty() && bytes.size() < kIdleChunk ? kIdleChunk : kSmallChunk));
     }
     Bytes& last = chunks_.back();
     const std::size_t count = std::min(bytes.size(), last.capacity() - last.size());

@@ -60,6 +60,14 @@ void Metrics::error_generated(std::string_view origin, std::string_view type) {
   ++errors_[{std::string(origin), std::string(type)}];
 }
 
+std::uint64_t Metrics::handshakes() const {
+  std::uint64_t all = 0;
+  for (const auto& [status, count] : handshakes_) {
+    all += count;
+  }
+  return all;
+}
+
 void Metrics::connection_bytes(std::uint64_t sent, std::uint64_t received) {
   sent_bytes_ += sent;
   received_bytes_ += received;

@@ -37,6 +37,7 @@ class Metrics {
   void error_generated(std::string_view origin, std::string_view type);
   void authentication_failed(std::string_view where) { ++auth_failures_[std::string(where)]; }
   void handshake_ended(int status) { ++handshakes_[std::to_string(status)]; }
+  std::uint64_t handshakes() const;
   void connection_ended(std::string_view cause) { ++connections_ended_[std::string(cause)]; }
   // How a cut session went on, or why it did not.
   void resumed(std::string_view result) { ++resumes_[std::string(result)]; }

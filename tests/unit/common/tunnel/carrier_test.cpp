@@ -104,6 +104,26 @@ TEST_CASE("a few bytes are acknowledged after 25 ms, or with what goes anyway") 
   CHECK(both[0] == 1);
 }
 
+TEST_CASE("an acknowledgement nobody waits for may be late, until more comes that somebody does") {
+  End one;
+  End other;
+  other.carrier.set_ack_delay(15s);
+  one.give("hello");
+  REQUIRE(other.take(one.wire(kStart), kStart).ok());
+  CHECK(other.carrier.owed_bytes() == 5);
+  CHECK(other.carrier.next_deadline() == kStart + 15s);
+  CHECK(other.wire(kStart + 14s).empty());
+
+  other.carrier.set_ack_delay(25ms);
+  CHECK(other.carrier.next_deadline() == kStart + 15s);
+  one.give("again");
+  REQUIRE(other.take(one.wire(kStart + 14s), kStart + 14s).ok());
+  CHECK(other.carrier.next_deadline() == kStart + 14s + 25ms);
+  REQUIRE(one.take(other.wire(kStart + 14s + 25ms), kStart).ok());
+  CHECK(one.carrier.acknowledged() == 10);
+  CHECK(one.carrier.held_bytes() == 0);
+}
+
 TEST_CASE("a ping is answered with an acknowledgement beside it") {
   End one;
   const Bytes ping = {2, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
