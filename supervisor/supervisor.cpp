@@ -222,7 +222,7 @@ void Supervisor::pump() {
 }
 
 void Supervisor::note_strength() {
-  const PoolSnapshot pool = controller_.snapshot(loop_.now());
+  const PoolSnapshot pool = snapshot();
   figures_.note_strength(pool.shutting_down ? pool.size : pool.ready, pool.size, loop_.now());
 }
 
@@ -265,8 +265,11 @@ struct Supervisor::Performer {
     }
   }
   void operator()(const ProbeWorker& action) const { shell.probe(action.worker); }
-  void operator()(const ListTunnels&) const {
+  void operator()(const ListTunnels& action) const {
     shell.tunnels_.list(shell.setup_.config.policy.rest_timeout);
+    if (action.reason.kind == ReasonKind::ProbeDue) {
+      shell.count_jobs();
+    }
   }
   void operator()(const DeleteTunnel& action) const {
     if (shell.setup_.config.policy.rest_period == Duration::zero()) {
@@ -336,6 +339,7 @@ void Supervisor::note_exit(WorkerId worker,
                            const WorkerExit& exit,
                            const Evidence& evidence) {
   probe_.forget(worker);
+  counted_jobs_.erase(worker);
   setup_.let_go(worker);
   const auto found = workers_.find(worker);
   if (found != workers_.end()) {

@@ -52,7 +52,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   // How an exchange of programs went.
   void note_upgrade(const UpgradeReport& report);
 
-  PoolSnapshot snapshot() const { return controller_.snapshot(loop_.now()); }
+  PoolSnapshot snapshot() const;
   StatusReport report() const override;
   std::string explain(SlotIndex slot) const override;
   const EventJournal& journal() const override { return journal_; }
@@ -84,6 +84,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
                  const WorkerExit& exit,
                  const Evidence& evidence);
   void probe(WorkerId worker);
+  void count_jobs();
   StoredState stored_state() const;
   void write_state();
   ConfigHash hash_of(const LaunchConfig& launch) const;
@@ -113,6 +114,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   ConfigHash current_config_;
   PoolController controller_;
   std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
+  std::map<WorkerId, std::uint32_t> counted_jobs_;  // of those whose program does not tell
   std::deque<PoolEvent> queue_;
   bool pumping_ = false, finished_ = false;
   TurnEnd turn_end_;

@@ -1,9 +1,39 @@
 // What others see of the supervisor: its report, a slot's explanation, a start that has failed.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "supervisor/supervisor.hpp"
 
 namespace scpool::supervisor {
+
+PoolSnapshot Supervisor::snapshot() const {
+  PoolSnapshot pool = controller_.snapshot(loop_.now());
+  for (WorkerSnapshot& worker : pool.workers) {
+    if (const auto counted = counted_jobs_.find(worker.worker); counted != counted_jobs_.end()) {
+      worker.jobs = counted->second;
+    }
+  }
+  return pool;
+}
+
+// As often as the server is asked for the list of tunnels.
+void Supervisor::count_jobs() {
+  for (const WorkerSnapshot& worker : controller_.snapshot(loop_.now()).workers) {
+    const WorkerProcess* process = find(worker.worker);
+    if (process == nullptr || worker.tunnel.empty() || !process->kind().jobs_metric.empty()) {
+      continue;
+    }
+    tunnels_.count_jobs(worker.tunnel,
+                        setup_.config.policy.rest_timeout,
+                        [this, id = worker.worker](std::uint64_t jobs) {
+                          if (find(id) != nullptr) {
+                            counted_jobs_[id] = static_cast<std::uint32_t>(
+                                std::min<std::uint64_t>(jobs, UINT32_MAX));
+                          }
+                        });
+  }
+}
 
 StatusReport Supervisor::report() const {
   StatusReport report;
@@ -19,7 +49,7 @@ StatusReport Supervisor::report() const {
   report.control_socket = setup_.control_socket;
   report.config_file = setup_.config_file;
   report.api_address = setup_.api_address;
-  report.snapshot = controller_.snapshot(report.now);
+  report.snapshot = snapshot();
   report.local = setup_.local;
   report.workers_started = journal_.started();
   report.workers_ended = journal_.ended_by_cause();

@@ -121,6 +121,21 @@ void TunnelDirectory::remove(const TunnelId& tunnel, Duration timeout) {
   std::erase_if(removals_, [](const auto& each) { return !each.second.pending(); });
 }
 
+void TunnelDirectory::count_jobs(const TunnelId& tunnel,
+                                 Duration timeout,
+                                 std::function<void(std::uint64_t jobs)> on_count) {
+  std::erase_if(counts_, [](const auto& each) { return !each.second.pending(); });
+  counts_[tunnel] =
+      client_.start(call_for("/tunnels/" + percent_encoded(tunnel.value) + "/num_jobs", timeout),
+                    [on_count = std::move(on_count)](const Result<HttpAnswer>& answer) {
+                      if (answer.ok() && is_success(answer.value().status)) {
+                        if (const auto jobs = parse_jobs_running(answer.value().body)) {
+                          on_count(jobs.value());
+                        }
+                      }
+                    });
+}
+
 void TunnelDirectory::check_account(Duration timeout, std::function<void(Result<void>)> on_answer) {
   check_ = client_.start(
       call_for("/tunnels", timeout),

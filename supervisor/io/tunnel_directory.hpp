@@ -3,6 +3,7 @@
 // orphan_policy's. Not in the layout's list: the part of worker_probe that asks once for the pool.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -46,6 +47,11 @@ class TunnelDirectory {
   // TunnelDeleted or TunnelDeleteFailed follows. The server ends it without waiting for jobs.
   void remove(const TunnelId& tunnel, Duration timeout);
 
+  // How many jobs the server knows on it; nothing follows a failure.
+  void count_jobs(const TunnelId& tunnel,
+                  Duration timeout,
+                  std::function<void(std::uint64_t jobs)> on_count);
+
   // One call with the account's credentials, before anything is started: Denied for a wrong key,
   // Unreachable, TimedOut, or what the server said.
   void check_account(Duration timeout, std::function<void(Result<void>)> on_answer);
@@ -64,6 +70,7 @@ class TunnelDirectory {
   HttpClient::Ticket check_;
   HttpClient::Ticket listing_;
   std::map<TunnelId, HttpClient::Ticket> removals_;
+  std::map<TunnelId, HttpClient::Ticket> counts_;
 };
 
 }  // namespace scpool::supervisor

@@ -205,6 +205,19 @@ def test_a_life(vendor_pool, version):
     pool.check_gone()
 
 
+@pytest.mark.parametrize("version", ["5.2.1", "4.6.5"])
+def test_jobs_are_those_the_server_knows(vendor_pool, version):
+    pool = vendor_pool(version).start()
+    command = ["curl", "-sS", "--fail", "--cacert", pool.grid.ca_file, "-u", f"{pool.grid.user}:{pool.grid.key}", "--json",
+               json.dumps({"tunnel_name": pool.status()["tunnel_name"]}),
+               f"{pool.grid.rest_url}/{pool.grid.user}/jobs"]
+    job = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE).stdout)
+    busy = wait_for(lambda: [worker for worker in pool.workers() if worker["jobs"]], "the job is counted")
+    assert [(worker["tunnel_id"], worker["jobs"]) for worker in busy] == [(job["tunnel_id"], 1)]
+    assert pool.verb("down", "--now").returncode == 0
+    pool.check_gone()
+
+
 def serving_before(pool):
     """The workers as the state file of a killed supervisor knows them."""
     processes = json.loads((pool.directory / "state" / "state.json").read_text())["processes"]
