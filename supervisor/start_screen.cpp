@@ -18,6 +18,10 @@ std::string last_line(const VacantSlotSnapshot& slot) {
   return slot.last_lines.empty() ? "" : ": " + slot.last_lines.back();
 }
 
+std::string count_text(std::uint64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 }  // namespace
 
 void StartScreen::begin(std::string_view sentence) {
@@ -72,10 +76,11 @@ void StartScreen::show(const PoolSnapshot& pool) {
         jobs += worker.jobs;
         streams += worker.streams;
       }
-      const std::size_t left = pool.workers.size();
-      live_ = "draining: " + std::to_string(left) + (left == 1 ? " worker" : " workers") +
-              " still up, " + std::to_string(jobs) + " jobs, " + std::to_string(streams) +
-              " streams";
+      live_ = "draining: " + count_text(pool.workers.size(), "worker") + " still up, " +
+              count_text(jobs, "job") + ", " + count_text(streams, "stream");
+      if (jobs > 0 && streams == 0) {
+        live_ += "; the server ends idle jobs after a while";
+      }
       break;
     }
   }

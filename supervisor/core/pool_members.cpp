@@ -12,6 +12,8 @@ namespace {
 
 // A starting worker is asked this soon and then at growing distances.
 constexpr Duration kFirstProbe = 20ms;
+// What it waits for is to be known soon.
+constexpr Duration kFirstDrainProbe = 100ms;
 // Of its log, in events.
 constexpr std::size_t kMaxLastWords = 300;
 
@@ -190,6 +192,7 @@ void PoolState::apply(Member& member, WorkerInput input, Reason reason) {
       break;
     case WorkerState::Draining:
       member.deadline = now_ + policy_.drain_timeout;
+      member.probe_at = std::min(member.probe_at, now_ + kFirstDrainProbe);
       break;
     case WorkerState::Stopping:
       member.deadline = now_ + policy_.stop_grace;

@@ -52,6 +52,8 @@ ca_file = "/etc/sc-pool/ca.pem"
 proxy_localhost = "allow"
 [control]
 group = "sc-pool"
+[log]
+file = "stderr"
 """
 # The limits of the unit, made short enough to be waited for.
 IMPATIENT = """
@@ -135,6 +137,7 @@ def test_started_as_its_own_user_with_a_key_only_root_can_read(pool):
     assert pool.do("stat", "--format", "%a %U", "/etc/sc-pool/main.key").split() == ["600", "root"]
     assert pool.do("stat", "--format", "%a %U %G", SOCKET).split() == ["660", "sc-pool", "sc-pool"]
     assert pool.do("stat", "--format", "%a %U", "/var/lib/sc-pool/main").split() == ["700", "sc-pool"]
+    assert "worker 0.1 ready: became-ready" in pool.do("journalctl", "--no-pager", "--unit", POOL)
     logs = pool.do("sh", "-c", "cat /var/log/sc-pool/main/*.log")
     assert "you may start your tests" in logs
     assert KEY not in logs + pool.do("journalctl", "--no-pager", "--unit", POOL)

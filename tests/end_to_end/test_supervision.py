@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import socket
@@ -30,6 +31,32 @@ def test_a_killed_worker_is_replaced_and_the_others_are_left_alone(stub_pool):
     assert pool.verb("explain", "1").stdout.strip()
     assert pool.stop() == 0
     pool.check_nothing_left()
+
+
+@pytest.mark.parametrize("form, parts", [
+    ("json", lambda line: json.loads(line)),
+    ("keyvalue", lambda line: dict(word.split("=", 1) for word in shlex.split(line)))])
+def test_the_log_goes_to_standard_error(stub_pool, form, parts):
+    pool = stub_pool(size=1)
+    pool.config.write_text(f'{pool.config.read_text()}[log]\nfile = "stderr"\nformat = "{form}"\n')
+    errors = pool.directory / "errors"
+    with errors.open("wb") as output:
+        pool.process = subprocess.Popen(pool.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=output, env=pool.environment)
+    pool.wait_ready()
+    first = pool.workers()[0]["pid"]
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: at_full_strength(pool) and pool.workers()[0]["pid"] != first, "the slot is back")
+    pool.process.send_signal(signal.SIGHUP)  # whoever rotates logs: this one has no file to open again
+    wait_for(lambda: "configuration read again" in errors.read_text(), "the reload is told")
+    assert pool.stop() == 0
+    told = [parts(line) for line in errors.read_text().splitlines()]
+    assert all({"time", "level", "msg"} <= set(line) for line in told), told[0]
+    messages = " ".join(line["msg"] for line in told)
+    assert "supervisor-started" in messages and "crash" in messages and "pool-down" in messages
+    assert {line["level"] for line in told} == {"info", "error"}
+    assert not (pool.directory / "log" / "stubs.log").exists()
+    assert not (pool.directory / "stderr").exists()
 
 
 def test_generations_never_repeat(stub_pool):
