@@ -193,6 +193,7 @@ Result<std::unique_ptr<Listener>> Listener::tcp(EventLoop& loop,
   if (family == AF_INET6) {
     set_flag(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, at.address == "::" ? 0 : 1);
   }
+  tune_tcp(socket.get());  // what it accepts inherits that
   if (::bind(socket.get(), address.value().get(), address.value().size) != 0 ||
       ::listen(socket.get(), limits::kListenBacklog) != 0) {
     return in_use(errno, at);
@@ -247,6 +248,9 @@ Result<std::unique_ptr<Listener>> Listener::adopt(EventLoop& loop,
   if (!usable) {
     return Error(ErrorKind::Invalid,
                  "descriptor " + std::to_string(socket.get()) + " is not a listening socket");
+  }
+  if (address.family() != AF_UNIX) {
+    tune_tcp(socket.get());
   }
   auto block = std::make_unique<Block>(loop, socket.pass_on(), std::move(on_connection));
   struct stat made {};

@@ -1,6 +1,5 @@
 #include "common/io/stream.hpp"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,18 +46,7 @@ std::unique_ptr<Stream> Stream::connect_unix(EventLoop& loop, const std::string&
 }
 
 std::unique_ptr<Stream> Stream::adopt(EventLoop& loop, int descriptor) {
-  const int flags = fcntl(descriptor, F_GETFL);
-  SCPOOL_CHECK(flags >= 0);
-  if ((flags & O_NONBLOCK) == 0) {
-    SCPOOL_CHECK(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0);
-  }
-  SCPOOL_CHECK(fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0);
   auto block = std::make_unique<Block>(loop);
-  int family = AF_UNSPEC;
-  socklen_t size = sizeof family;
-  if (getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family != AF_UNIX) {
-    tune_tcp(descriptor);
-  }
   block->watch(descriptor);
   return std::unique_ptr<Stream>(new Stream(std::move(block)));
 }

@@ -77,7 +77,9 @@ void Stream::Block::watch(int socket) {
   poll = new uv_poll_t;
   SCPOOL_CHECK(uv_poll_init(loop->native(), poll, socket) == 0);
   poll->data = this;
-  widen_interest();
+  if (connecting) {
+    widen_interest();  // else nobody listens yet
+  }
 }
 
 void Stream::Block::close() {

@@ -31,7 +31,7 @@ Result<JobId> IngressJob::bind() {
   id_.reset();
   Result<JobId> found = Error(ErrorKind::NotFound, "the job has ended");
   if (!grant_.one_job) {
-    found = ledger_.jobs().use_implicit(JobId{random_hex(16)}, grant_.address, ledger_.moment());
+    found = ledger_.jobs().use_implicit(JobId{random_id(16)}, grant_.address, ledger_.moment());
   } else if (ledger_.jobs().find(*grant_.one_job) != nullptr) {
     found = *grant_.one_job;
   }

@@ -1,4 +1,7 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +22,13 @@ std::string pattern(std::size_t size) {
     text[i] = static_cast<char>((i * 131 + i / 251) & 0xff);
   }
   return text;
+}
+
+int option_of(const Stream& stream, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  REQUIRE(getsockopt(stream.descriptor(), level, name, &value, &size) == 0);
+  return value;
 }
 
 }  // namespace
@@ -258,6 +268,20 @@ TEST_CASE("endpoints and peers are told") {
   CHECK(pair.server->stream->peer()->port == pair.client->stream->local()->port);
   CHECK_FALSE(pair.server->stream->peer_credentials().has_value());
   CHECK(Endpoint{"::1", 443}.text() == "[::1]:443");
+}
+
+TEST_CASE("both ends of a connection send at once, and notice a peer that is gone") {
+  EventLoop loop;
+  ConnectedPair pair(loop);
+  pair.wait(loop);
+  for (const Stream* end : {pair.client->stream.get(), pair.server->stream.get()}) {
+    CHECK(option_of(*end, IPPROTO_TCP, TCP_NODELAY) != 0);
+    CHECK(option_of(*end, SOL_SOCKET, SO_KEEPALIVE) != 0);
+    CHECK(option_of(*end, IPPROTO_TCP, TCP_KEEPIDLE) == limits::kTcpKeepaliveIdle.count());
+    CHECK(option_of(*end, IPPROTO_TCP, TCP_NOTSENT_LOWAT) == limits::kMaxUnsentInKernel);
+    CHECK((fcntl(end->descriptor(), F_GETFL) & O_NONBLOCK) != 0);
+    CHECK((fcntl(end->descriptor(), F_GETFD) & FD_CLOEXEC) != 0);
+  }
 }
 
 TEST_CASE("Unix sockets carry bytes and the peer's credentials") {
