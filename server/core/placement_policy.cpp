@@ -1,5 +1,7 @@
 #include "server/core/placement_policy.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <tuple>
 #include <vector>
 
@@ -10,11 +12,26 @@ namespace {
 constexpr std::size_t kStreamCost = 64 * 1024;
 constexpr std::size_t kCrowded = 8 * 1024 * 1024;
 
-std::tuple<std::size_t, Duration> cost(const PlacementCandidate& candidate) {
-  return {candidate.queued_bytes + candidate.streams * kStreamCost, candidate.round_trip};
+// Round trips that differ by less than this are alike.
+constexpr Duration kSameRoundTrip = std::chrono::milliseconds{1};
+constexpr double kRecent = 1.0;  // seconds
+
+std::tuple<std::size_t, Duration::rep> cost(const PlacementCandidate& candidate) {
+  return {candidate.queued_bytes + candidate.streams * kStreamCost +
+              std::min(candidate.recent_bytes, kCrowded),
+          candidate.round_trip / kSameRoundTrip};
 }
 
 }  // namespace
+
+std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
+  const double passed = std::chrono::duration<double>(now - at_).count();
+  recent_ *= std::max(0.0, 1.0 - passed / kRecent);
+  recent_ += static_cast<double>(total - total_);
+  at_ = now;
+  total_ = total;
+  return static_cast<std::size_t>(recent_);
+}
 
 std::optional<std::size_t> place_stream(std::span<const PlacementCandidate> candidates,
                                         Random& random) {

@@ -1,8 +1,10 @@
 // Which connection of a tunnel gets a new stream: the better of two random ready ones by load
-// (queued bytes and streams), then by round trip (engineering notes section 2). Pure.
+// (queued bytes, streams, what comes over it), then by round trip (engineering notes section 2).
+// Pure.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -16,6 +18,19 @@ struct PlacementCandidate {
   std::size_t queued_bytes = 0;
   std::size_t streams = 0;
   Duration round_trip = Duration::zero();
+  std::size_t recent_bytes = 0;  // received lately: the queue behind them is at the other end
+};
+
+// How much came within about the last second.
+class RecentBytes {
+ public:
+  // `total`: since the beginning.
+  std::size_t note(std::uint64_t total, Instant now);
+
+ private:
+  Instant at_{};
+  std::uint64_t total_ = 0;
+  double recent_ = 0;
 };
 
 // An index into `candidates`; nothing when none is usable. Connections with more than 8 MiB in

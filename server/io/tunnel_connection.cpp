@@ -15,7 +15,7 @@ TunnelConnection::TunnelConnection(EventLoop& loop,
       end_timer_(loop),
       link_(loop, std::move(upgraded.stream), upgraded.already_read, settings, *this) {}
 
-PlacementCandidate TunnelConnection::candidate() const {
+PlacementCandidate TunnelConnection::candidate() {
   const TunnelLinkFigures figures = link_.figures();
   PlacementCandidate candidate;
   candidate.usable =
@@ -23,6 +23,7 @@ PlacementCandidate TunnelConnection::candidate() const {
   candidate.queued_bytes = figures.unsent_bytes + figures.held_bytes;
   candidate.streams = figures.active_streams;
   candidate.round_trip = figures.round_trip;
+  candidate.recent_bytes = recent_.note(figures.received_bytes, loop_.now());
   return candidate;
 }
 

@@ -60,7 +60,7 @@ class TunnelConnection final : private TunnelLinkListener {
   // Since when it waits for its worker; nothing: it stands.
   const std::optional<Instant>& suspended_since() const { return suspended_since_; }
   TunnelLinkFigures figures() const { return link_.figures(); }
-  PlacementCandidate candidate() const;
+  PlacementCandidate candidate();
 
   // The worker comes back over another connection. First the old socket goes, even if it looks
   // alive; then, with our offset told, the new one takes its place. `from`: what the worker has.
@@ -93,6 +93,7 @@ class TunnelConnection final : private TunnelLinkListener {
   bool ready_ = false;
   bool draining_ = false;
   std::optional<Instant> suspended_since_;
+  RecentBytes recent_;
   Timer end_timer_;
   TunnelLink link_;
 };

@@ -32,6 +32,41 @@ TEST_CASE("of two the less loaded wins: a stream weighs 64 KiB, then the round t
   }
 }
 
+TEST_CASE("a stream goes where no download is under way") {
+  Random random(5);
+  RecentBytes download;
+  RecentBytes small;
+  Instant now{};
+  std::vector<PlacementCandidate> candidates(2, PlacementCandidate{true, 0, 1, {}});
+  candidates[1].streams = 3;  // more of them, but they say little
+  for (std::uint64_t step = 1; step <= 30; ++step) {
+    now += std::chrono::milliseconds{100};
+    candidates[0].recent_bytes = download.note(step * 25'000, now);  // 2 Mbit/s
+    candidates[1].recent_bytes = small.note(step * 1'000, now);
+  }
+  CHECK(candidates[0].recent_bytes > 200'000);
+  CHECK(candidates[0].recent_bytes < 300'000);
+  for (int round = 0; round < 20; ++round) {
+    CHECK(place_stream(candidates, random) == 1);
+  }
+  now += std::chrono::seconds{2};
+  CHECK(download.note(750'000, now) == 0);  // it is over
+}
+
+TEST_CASE("a round trip counts from a millisecond of difference on") {
+  Random random(6);
+  std::vector<PlacementCandidate> candidates(2);
+  candidates[0] = {true, 0, 0, std::chrono::microseconds{80}};
+  candidates[1] = {true, 0, 0, std::chrono::microseconds{40}};
+  int first = 0;
+  for (int round = 0; round < 1000; ++round) {
+    first += place_stream(candidates, random) == 0 ? 1 : 0;
+  }
+  CHECK(first > 400);
+  candidates[1].round_trip = std::chrono::microseconds{1080};
+  CHECK(place_stream(candidates, random) == 0);
+}
+
 TEST_CASE("a connection with more than 8 MiB in flight is the last resort") {
   Random random(3);
   std::vector<PlacementCandidate> candidates(2);
