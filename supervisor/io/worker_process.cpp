@@ -128,9 +128,9 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(EventLoop& loop,
   plan.stderr_descriptor = output;
   plan.open_files_limit = worker->launch_.open_files_limit;
   worker->started_at_ = loop.wall_now();
-  worker->out_of_memory_kills_ = out_of_memory_kills();
   auto process = ChildProcess::spawn(
       loop, plan, [self = worker.get()](const ProcessExit& exit) { self->note_exit(exit); });
+  worker->out_of_memory_kills_ = out_of_memory_kills();
   close(output);
   if (!process) {
     remove_run_files(files);
@@ -169,8 +169,15 @@ void WorkerProcess::note_exit(const ProcessExit& exit) {
   evidence.max_resident_bytes = exit.max_resident_bytes;
   evidence.out_of_memory_killed =
       exit.signal == SIGKILL && out_of_memory_kills() > out_of_memory_kills_;
-  remove_run_files(files());
+  ended_ = true;
   on_exit_(to_worker_exit(exit), evidence);
+}
+
+// Its successor does not wait for its files to go: they have other names.
+WorkerProcess::~WorkerProcess() {
+  if (ended_) {
+    remove_run_files(files());
+  }
 }
 
 void WorkerProcess::drain() {

@@ -48,7 +48,7 @@ class WorkerProcess {
   WorkerProcess(const WorkerKind& kind, WorkerLaunch launch, OnExit on_exit);
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
-  ~WorkerProcess() = default;
+  ~WorkerProcess();  // of one that has ended: removes what it left in the run directory
 
   const WorkerId& worker() const { return launch_.worker; }
   const WorkerFiles& files() const { return launch_.files; }
@@ -73,6 +73,7 @@ class WorkerProcess {
   OnExit on_exit_;
   WallTime started_at_{};
   std::uint64_t out_of_memory_kills_ = 0;  // of the whole machine, when it started
+  bool ended_ = false;
   std::unique_ptr<ChildProcess> process_;
 };
 
