@@ -26,6 +26,8 @@ class TunnelStreamListener {
   virtual void on_head(Fields head) = 0;  // server side: the response, 1xx too
   // Valid during the call. The user calls TunnelLink::consumed when it has passed the bytes on.
   virtual void on_body(ByteView bytes) = 0;
+  // Bytes that came together. False, as by default: on_body gets them one by one.
+  virtual bool on_body_parts(std::span<const ByteView> /*parts*/) { return false; }
   virtual void on_trailers(Fields trailers) = 0;
   virtual void on_end() = 0;
   virtual void on_send_space() = 0;
@@ -51,9 +53,8 @@ class TunnelLinkListener {
   // TCP or TLS is gone or silent, the session is kept for the hold time: streams stay, nothing is
   // sent. The owner resumes it on a new connection; else on_link_closed follows.
   virtual void on_link_suspended(const Error& why) = 0;
-  // The connection is over; all its streams have been told: RefusedStream where no byte of them was
-  // sent, InternalError where one may have been. Kind Closed after a clean end. The owner retires
-  // the link.
+  // It is over; all its streams have been told: RefusedStream where no byte of them was sent,
+  // InternalError where one may have been. Kind Closed after a clean end. The owner retires it.
   virtual void on_link_closed(const Error& error) = 0;
 
  protected:

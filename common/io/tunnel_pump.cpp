@@ -2,6 +2,7 @@
 #include "common/io/tunnel_pump.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -12,6 +13,25 @@ H2Settings h2_settings(const TunnelLinkSettings& settings) {
   H2Settings h2 = settings.h2;
   h2.enable_connect_protocol = settings.side == TunnelLinkSettings::Side::Worker;
   return h2;
+}
+
+// A record of the carrier cuts what HTTP/2 sent as one; a read holds several.
+constexpr std::size_t kMostParts = 8;
+
+// The bytes of one stream that begin at `first`, without anything else between them.
+std::size_t body_run(const std::vector<H2Event>& events,
+                     std::size_t first,
+                     std::array<ByteView, kMostParts>& parts) {
+  const auto* const begin = std::get_if<h2::DataReceived>(&events[first]);
+  std::size_t count = 0;
+  while (begin != nullptr && count < kMostParts && first + count < events.size()) {
+    const auto* const next = std::get_if<h2::DataReceived>(&events[first + count]);
+    if (next == nullptr || next->stream != begin->stream) {
+      break;
+    }
+    parts[count++] = next->data;
+  }
+  return count;
 }
 
 H2Role h2_role(const TunnelLinkSettings& settings) {
@@ -141,11 +161,20 @@ void TunnelLink::Pump::receive(ByteView bytes) {
 }
 
 void TunnelLink::Pump::deliver(std::vector<H2Event> events) {
-  for (H2Event& event : events) {
+  for (std::size_t at = 0; at < events.size(); ++at) {
     if (over()) {
       return;
     }
-    std::visit([this](auto& what) { take(what); }, event);
+    std::array<ByteView, kMostParts> parts;
+    const std::size_t count = body_run(events, at, parts);
+    if (count > 1) {
+      TunnelStreamListener* user = listener_of(std::get<h2::DataReceived>(events[at]).stream);
+      if (user != nullptr && user->on_body_parts(std::span(parts).first(count))) {
+        at += count - 1;
+        continue;
+      }
+    }
+    std::visit([this](auto& what) { take(what); }, events[at]);
   }
   if (peer_error_.has_value() && !over()) {
     fail(*peer_error_);

@@ -1,8 +1,11 @@
 #include "server/io/browser_answer.hpp"
 
+#include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 
+#include "common/base/check.hpp"
 #include "common/base/text.hpp"
 #include "common/http/body_framing.hpp"
 #include "common/http/field_rules.hpp"
@@ -13,6 +16,13 @@ namespace {
 
 // Larger runs go out by themselves, behind what was gathered.
 constexpr std::size_t kMaxGathered = 16 * 1024;
+
+std::size_t total_size(std::span<const ByteView> parts) {
+  return std::accumulate(
+      parts.begin(), parts.end(), std::size_t{0}, [](std::size_t sum, ByteView part) {
+        return sum + part.size();
+      });
+}
 
 constexpr int kContinue = 100;
 constexpr int kSwitching = 101;
@@ -78,16 +88,20 @@ bool BrowserAnswer::take_back() {
 }
 
 // As one piece: between two turns nobody sees half a chunk.
-void BrowserAnswer::put(ByteView before, ByteView bytes, ByteView behind) {
-  if (gathered_.size() + bytes.size() <= kMaxGathered) {
-    for (const ByteView part : {before, bytes, behind}) {
+void BrowserAnswer::put(ByteView before, std::span<const ByteView> body, ByteView behind) {
+  SCPOOL_CHECK(body.size() <= kMostParts);
+  if (gathered_.size() + total_size(body) <= kMaxGathered) {
+    gathered_ += as_text(before);
+    for (const ByteView part : body) {
       gathered_ += as_text(part);
     }
+    gathered_ += as_text(behind);
     turn_end_.arm();
     return;
   }
-  const std::array<ByteView, 4> parts = {as_bytes(gathered_), before, bytes, behind};
-  browser_.write_parts(parts);
+  std::array<ByteView, kMostParts + 3> parts{as_bytes(gathered_), before};
+  *std::copy(body.begin(), body.end(), parts.begin() + 2) = behind;
+  browser_.write_parts(std::span(parts).first(body.size() + 3));
   gathered_.clear();
 }
 
@@ -128,32 +142,33 @@ void BrowserAnswer::choose_framing(ResponseHead& head) {
   }
 }
 
-BrowserAnswer::BodyVerdict BrowserAnswer::body(ByteView bytes) {
-  if (bytes.empty()) {
+BrowserAnswer::BodyVerdict BrowserAnswer::body(std::span<const ByteView> parts) {
+  const std::size_t size = total_size(parts);
+  if (size == 0) {
     return BodyVerdict::Fine;
   }
-  body_bytes_ += bytes.size();
+  body_bytes_ += size;
   switch (framing_) {
     case Framing::None:
       return BodyVerdict::TooLong;
     case Framing::Length:
-      if (bytes.size() > *remaining_) {
+      if (size > *remaining_) {
         return BodyVerdict::TooLong;
       }
-      *remaining_ -= bytes.size();
-      put({}, bytes, {});
+      *remaining_ -= size;
+      put({}, parts, {});
       break;
     case Framing::Chunked: {
       std::string start;
-      append_chunk_start(bytes.size(), start);
+      append_chunk_start(size, start);
       std::string end;
       append_chunk_end(end);
-      put(as_bytes(start), bytes, as_bytes(end));
+      put(as_bytes(start), parts, as_bytes(end));
       break;
     }
     case Framing::UntilClose:
     case Framing::Raw:
-      put({}, bytes, {});
+      put({}, parts, {});
       break;
   }
   return BodyVerdict::Fine;

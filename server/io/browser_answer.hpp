@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "common/http/message_head.hpp"
@@ -32,7 +33,9 @@ class BrowserAnswer {
   // on this connection as far as we are concerned.
   void head(ResponseHead head, bool keep_alive);  // NOLINT: one flag, named at the call
   enum class BodyVerdict { Fine, TooLong };
-  BodyVerdict body(ByteView bytes);
+  // As many parts as one write may have; see put().
+  static constexpr std::size_t kMostParts = 8;
+  BodyVerdict body(std::span<const ByteView> parts);
   // False when less came than the head promised: then the connection must be cut.
   bool end(const Fields& trailers);
 
@@ -65,7 +68,7 @@ class BrowserAnswer {
 
   void choose_framing(ResponseHead& head);
   void whole(ResponseHead head, const std::string& body);
-  void put(ByteView before, ByteView bytes, ByteView behind);
+  void put(ByteView before, std::span<const ByteView> body, ByteView behind);
   void written_at_turn_end();
 
   Stream& browser_;

@@ -68,8 +68,19 @@ void IngressExchange::turn_ended() {
 }
 
 void IngressExchange::on_body(ByteView bytes) {
-  held_ += bytes.size();
-  if (answer_.body(bytes) == BrowserAnswer::BodyVerdict::TooLong) {
+  static_cast<void>(on_body_parts({&bytes, 1}));
+}
+
+bool IngressExchange::on_body_parts(std::span<const ByteView> parts) {
+  for (const ByteView part : parts) {
+    held_ += part.size();
+  }
+  pass_on_body(parts);
+  return true;
+}
+
+void IngressExchange::pass_on_body(std::span<const ByteView> parts) {
+  if (answer_.body(parts) == BrowserAnswer::BodyVerdict::TooLong) {
     if (request_.method == "HEAD" || answer_.status() == 204 || answer_.status() == 304) {
       return;  // a body where none may be: dropped
     }
