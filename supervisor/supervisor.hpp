@@ -116,7 +116,7 @@ class Supervisor final : public PoolFront {  // NOLINT(cppcoreguidelines-virtual
   std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
   std::map<WorkerId, std::uint32_t> counted_jobs_;  // of those whose program does not tell
   std::deque<PoolEvent> queue_;
-  bool pumping_ = false, finished_ = false;
+  bool pumping_ = false, begins_ = true, finished_ = false;
   TurnEnd turn_end_;
   DeadlineTimer wake_;
   Timer stop_limit_;

@@ -14,6 +14,8 @@ namespace {
 
 // A log may grow beyond its limit by what is written in this time.
 constexpr Duration kLogPeriod = std::chrono::seconds{30};
+// Soon after the start most of what it needed is free.
+constexpr Duration kFirstLogPeriod = std::chrono::seconds{4};
 
 // Between a worker's start and its readiness, as this pool's workers needed.
 Duration usual_start_time(const PoolSnapshot& snapshot) {
@@ -143,7 +145,8 @@ void Supervisor::keep_logs() {
   keeper.remove_old(current, loop_.wall_now());
   keeper.limit_total(current);
   release_unused_memory();
-  log_timer_.start(kLogPeriod, [this] { keep_logs(); });
+  const bool begins = std::exchange(begins_, false);
+  log_timer_.start(begins ? kFirstLogPeriod : kLogPeriod, [this] { keep_logs(); });
 }
 
 }  // namespace scpool::supervisor
