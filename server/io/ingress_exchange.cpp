@@ -10,7 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kLookAgain = 100ms;  // while waiting: a job may be allowed to move by then
-constexpr Duration kKeptBack = 100ms;  // a short answer, at most: its worker may die before its end
 
 FailurePoint failure_of(H2Code code) {
   return code == H2Code::RefusedStream ? FailurePoint::Refused : FailurePoint::Lost;
