@@ -9,6 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration kAbandoned = 10s;    // nothing of the answer came since the client's FIN
 constexpr Duration kLookAgain = 100ms;  // while waiting: a job may be allowed to move by then
 
 FailurePoint failure_of(H2Code code) {
@@ -217,9 +218,10 @@ void IngressExchange::receive_end() {
   watch_half_close();
 }
 
-// A half-closed way stays open as long as something moves on it.
+// A half-closed way stays open as long as something moves on it. Of an exchange a browser that goes
+// away does the same as a client that only has no more to say: its stream is not kept for long.
 void IngressExchange::watch_half_close() {
-  timer_.start(limits::kHalfCloseIdle, [this] {
+  timer_.start(answer_.is_raw() ? limits::kHalfCloseIdle : kAbandoned, [this] {
     leave_stream(H2Code::Cancel);
     finish(ExchangeEnd::Cut);
   });

@@ -6,7 +6,9 @@ import json
 import pathlib
 import re
 import select
+import socket
 import statistics
+import struct
 import subprocess
 import time
 import urllib.request
@@ -194,6 +196,8 @@ def held_streams(target, quick):
         return growth(target, before, count, 1024)
     finally:
         for connection in connections:
+            # With a RST: a FIN alone may be a client that still listens, and is kept for a while.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
 
 
