@@ -2,6 +2,7 @@
 // Not in the layout's list: whoever starts a worker and whoever looks at leftovers share the names.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "common/base/ids.hpp"
@@ -23,5 +24,11 @@ WorkerFiles worker_files(const PoolDirectories& directories,
 // The highest generation that any file of the pool bears: a full disk may have kept the state file
 // from being written. 0: none.
 std::uint64_t highest_generation(const PoolDirectories& directories, const std::string& pool);
+
+// Pid files, ready files and sockets of the pool's workers that are not `living`: of one that ended
+// just before its supervisor did.
+void remove_stale_run_files(const PoolDirectories& directories,
+                            const std::string& pool,
+                            const std::set<WorkerId>& living);
 
 }  // namespace scpool::supervisor

@@ -18,6 +18,7 @@
 #include "supervisor/io/pool_lock.hpp"
 #include "supervisor/io/service_notify.hpp"
 #include "supervisor/io/state_file.hpp"
+#include "supervisor/io/worker_files.hpp"
 
 using namespace scpool;
 using namespace scpool::supervisor;
@@ -135,6 +136,24 @@ TEST_CASE("no file is a new pool; a broken one is an error and stays") {
     REQUIRE_FALSE(loaded.ok());
     CHECK(loaded.error().sentence().find("state.json") != std::string::npos);
     CHECK(std::filesystem::file_size(directory.file("state.json")) == std::strlen(content));
+  }
+}
+
+TEST_CASE("run files of dead workers are removed, those of living ones and of others stay") {
+  const TemporaryDirectory directory;
+  PoolDirectories directories;
+  directories.runtime = directory.file("");
+  directories.logs = directory.file("");
+  for (const char* name :
+       {"p-0.7.pid", "p-0.7.sock", "p-1.8.pid", "p-1.x.pid", "q-0.7.pid", "control.sock"}) {
+    std::ofstream(directory.file(name)) << "1 2";
+  }
+  CHECK(highest_generation(directories, "p") == 8);
+  remove_stale_run_files(directories, "p", {WorkerId{{1}, {8}}});
+  CHECK_FALSE(std::filesystem::exists(directory.file("p-0.7.pid")));
+  CHECK_FALSE(std::filesystem::exists(directory.file("p-0.7.sock")));
+  for (const char* kept : {"p-1.8.pid", "p-1.x.pid", "q-0.7.pid", "control.sock"}) {
+    CHECK(std::filesystem::exists(directory.file(kept)));
   }
 }
 
