@@ -135,10 +135,12 @@ class Soak:
                       and worker["state"] == "ready")
         entry["jobs"], entry["lost_at"] = self.jobs_of(worker), time.monotonic()
         os.kill(worker["pid"], kind)
+        killed_at = time.monotonic()
+        entry["jobs"] |= self.jobs_of(worker)  # with those that came between list and signal
         while worker["pid"] in [each["pid"] for each in self.pool.workers()]:
             assert time.monotonic() - entry["lost_at"] < PATIENCE, "no other takes its slot"
             entry["jobs"] |= self.jobs_of(worker)
-        entry["gone_at"] = time.monotonic()
+        entry["gone_at"] = killed_at if kind == signal.SIGKILL else time.monotonic()
 
     def jobs_of(self, worker):
         jobs = self.pool.rest("GET", f"/{self.pool.local['user']}/jobs")[1]
