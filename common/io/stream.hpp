@@ -56,8 +56,8 @@ class Stream {
   // Connects to an address; on_open or on_failed follows. No time limit of its own.
   static std::unique_ptr<Stream> connect_tcp(EventLoop& loop, const Endpoint& to);
   static std::unique_ptr<Stream> connect_unix(EventLoop& loop, const std::string& path);
-  // Takes over a socket a Listener accepted: it does not block, closes on exec and has the options of
-  // the listening one. on_open follows a TLS handshake only.
+  // Takes over a socket a Listener accepted: it does not block, closes on exec and has the options
+  // of the listening one. on_open follows a TLS handshake only.
   static std::unique_ptr<Stream> adopt(EventLoop& loop, int descriptor);
 
   Stream(const Stream&) = delete;
