@@ -32,6 +32,7 @@ int drop_file_pages(dl_phdr_info* object, std::size_t /*size*/, void* /*context*
     const std::uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
     const std::uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_filesz;
     if (is_clean && end > begin && object->dlpi_addr != 0) {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader tells addresses as numbers
       madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
     }
   }

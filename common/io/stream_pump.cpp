@@ -28,7 +28,7 @@ struct ReadBuffers {
 
 ReadBuffers& read_buffers() {
   thread_local const auto kBuffers = std::make_unique_for_overwrite<ReadBuffers>();
-  return *kBuffers;
+  return *kBuffers;  // NOLINT(clang-analyzer-cplusplus.NewDelete): lives as long as the thread
 }
 
 int socket_error(int descriptor) {

@@ -112,7 +112,7 @@ Result<void> Carrier::receive(ByteView wire, Instant now, std::vector<ByteView>&
     if (piece.value()->type == CarrierRecord::Data) {
       payload.push_back(piece.value()->bytes);
     }
-    if (const Result<void> taken = take(*piece.value(), now); !taken.ok()) {
+    if (Result<void> taken = take(*piece.value(), now); !taken.ok()) {
       return taken;
     }
   }
