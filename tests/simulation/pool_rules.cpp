@@ -351,16 +351,23 @@ void SimulatedPool::check_wish(const SimulatedWorker& old) {
 }
 
 void SimulatedPool::check_silence(const SimulatedWorker& worker, const PoolSnapshot& view) {
-  const auto answering = std::count_if(workers_.begin(), workers_.end(), [&](const auto& each) {
-    // What hung since the last probes was heard a moment ago.
-    const bool heard = !each.hung || now_ - each.hung_since < policy_.probe_period + 30s;
-    return each.id != worker.id && heard && !each.leaving;
-  });
-  const auto established =
-      std::count_if(view.workers.begin(), view.workers.end(), [&](const auto& other) {
-        return other.worker != worker.id &&
-               (other.state == WorkerState::Ready || other.state == WorkerState::Unhealthy);
-      });
+  const auto answers = [&](WorkerId id) {
+    return std::any_of(workers_.begin(), workers_.end(), [&](const SimulatedWorker& each) {
+      // What hung since the last probes was heard a moment ago.
+      return each.id == id && (!each.hung || now_ - each.hung_since < policy_.probe_period + 30s);
+    });
+  };
+  // By what the supervisor knows: with a full disk, one that began to drain under the supervisor
+  // before it is taken for ready, and answers.
+  std::ptrdiff_t established = 0;
+  std::ptrdiff_t answering = 0;
+  for (const WorkerSnapshot& other : view.workers) {
+    const bool counts = other.state == WorkerState::Ready || other.state == WorkerState::Unhealthy;
+    if (counts && other.worker != worker.id) {
+      ++established;
+      answering += answers(other.worker) ? 1 : 0;
+    }
+  }
   killed_for_silence_ += worker.leaving ? 0U : 1U;
   rule(7, killed_for_silence_ <= std::max<std::uint32_t>(1, view.size / 4), [] {
     return std::string("more than a share of the pool was ended at once");
