@@ -222,6 +222,10 @@ void IngressExchange::receive_end() {
 // away does the same as a client that only has no more to say: its stream is not kept for long.
 void IngressExchange::watch_half_close() {
   timer_.start(answer_.is_raw() ? limits::kHalfCloseIdle : kAbandoned, [this] {
+    if (!answer_.is_raw() && answer_.queued() > 0) {
+      watch_half_close();  // it reads slowly; one that has gone would have refused this
+      return;
+    }
     leave_stream(H2Code::Cancel);
     finish(ExchangeEnd::Cut);
   });
