@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/base/byte_parts.hpp"
 #include "common/base/limits.hpp"
 #include "common/io/stream_block.hpp"
 
@@ -15,14 +16,6 @@ namespace {
 
 constexpr std::size_t kPartsPerSend = 16;
 constexpr std::size_t kTlsRecord = 16 * 1024;
-
-std::size_t total_size(std::span<const ByteView> parts) {
-  std::size_t total = 0;
-  for (const ByteView part : parts) {
-    total += part.size();
-  }
-  return total;
-}
 
 ssize_t send_parts(int descriptor, std::span<const ByteView> parts) {
   constexpr int kFlags = MSG_NOSIGNAL | MSG_DONTWAIT;

@@ -24,10 +24,9 @@ class TunnelStreamListener {
   TunnelStreamListener& operator=(const TunnelStreamListener&) = delete;
 
   virtual void on_head(Fields head) = 0;  // server side: the response, 1xx too
-  // Valid during the call. The user calls TunnelLink::consumed when it has passed the bytes on.
-  virtual void on_body(ByteView bytes) = 0;
-  // Bytes that came together. False, as by default: on_body gets them one by one.
-  virtual bool on_body_parts(std::span<const ByteView> /*parts*/) { return false; }
+  // What came together, in order: 1 to kMaxBodyParts pieces, valid during the call. The user calls
+  // TunnelLink::consumed when it has passed the bytes on.
+  virtual void on_body(std::span<const ByteView> parts) = 0;
   virtual void on_trailers(Fields trailers) = 0;
   virtual void on_end() = 0;
   virtual void on_send_space() = 0;

@@ -6,6 +6,9 @@
 #include <iterator>
 #include <utility>
 
+#include "common/base/byte_parts.hpp"
+#include "common/tunnel/upkeep_timer.hpp"
+
 namespace scpool {
 namespace {
 
@@ -13,25 +16,6 @@ H2Settings h2_settings(const TunnelLinkSettings& settings) {
   H2Settings h2 = settings.h2;
   h2.enable_connect_protocol = settings.side == TunnelLinkSettings::Side::Worker;
   return h2;
-}
-
-// A record of the carrier cuts what HTTP/2 sent as one; a read holds several.
-constexpr std::size_t kMostParts = 8;
-
-// The bytes of one stream that begin at `first`, without anything else between them.
-std::size_t body_run(const std::vector<H2Event>& events,
-                     std::size_t first,
-                     std::array<ByteView, kMostParts>& parts) {
-  const auto* const begin = std::get_if<h2::DataReceived>(&events[first]);
-  std::size_t count = 0;
-  while (begin != nullptr && count < kMostParts && first + count < events.size()) {
-    const auto* const next = std::get_if<h2::DataReceived>(&events[first + count]);
-    if (next == nullptr || next->stream != begin->stream) {
-      break;
-    }
-    parts[count++] = next->data;
-  }
-  return count;
 }
 
 H2Role h2_role(const TunnelLinkSettings& settings) {
@@ -133,8 +117,7 @@ void TunnelLink::Pump::receive(ByteView bytes) {
     return;
   }
   payload_.clear();
-  // Nobody waits for the ACK of an idle connection: it rides along with the next ping.
-  carrier_.set_ack_delay(users_streams() > 0 ? limits::kCarrierAckDelay : limits::kCanaryPeriod);
+  carrier_.set_ack_delay(ack_delay(users_streams() > 0));
   const Result<void> carried = carrier_.receive(bytes, now, payload_);
   if (!carried.ok()) {
     fail(carried.error());
@@ -165,16 +148,11 @@ void TunnelLink::Pump::deliver(std::vector<H2Event> events) {
     if (over()) {
       return;
     }
-    std::array<ByteView, kMostParts> parts;
-    const std::size_t count = body_run(events, at, parts);
-    if (count > 1) {
-      TunnelStreamListener* user = listener_of(std::get<h2::DataReceived>(events[at]).stream);
-      if (user != nullptr && user->on_body_parts(std::span(parts).first(count))) {
-        at += count - 1;
-        continue;
-      }
+    if (std::holds_alternative<h2::DataReceived>(events[at])) {
+      at += take_body(std::span(events).subspan(at)) - 1;
+    } else {
+      std::visit([this](auto& what) { take(what); }, events[at]);
     }
-    std::visit([this](auto& what) { take(what); }, events[at]);
   }
   if (peer_error_.has_value() && !over()) {
     fail(*peer_error_);
@@ -217,14 +195,32 @@ void TunnelLink::Pump::take(h2::HeadReceived& event) {
 }
 
 void TunnelLink::Pump::take(h2::DataReceived& event) {
+  h2_.consumed(event.stream, event.data.size());
   if (event.stream == control_) {
-    h2_.consumed(event.stream, event.data.size());
     control_bytes(event.data);
-  } else if (TunnelStreamListener* user = listener_of(event.stream)) {
-    user->on_body(event.data);
-  } else {
-    h2_.consumed(event.stream, event.data.size());
   }
+}
+
+// What follows of the same stream goes with the first event: a record of the carrier cuts what
+// HTTP/2 sent as one, and a read holds several. Returns how many events that were.
+std::size_t TunnelLink::Pump::take_body(std::span<H2Event> events) {
+  auto& first = std::get<h2::DataReceived>(events.front());
+  TunnelStreamListener* user = listener_of(first.stream);
+  if (user == nullptr) {
+    take(first);
+    return 1;
+  }
+  std::array<ByteView, kMaxBodyParts> parts;
+  std::size_t count = 0;
+  while (count < std::min(parts.size(), events.size())) {
+    const auto* next = std::get_if<h2::DataReceived>(&events[count]);
+    if (next == nullptr || next->stream != first.stream) {
+      break;
+    }
+    parts[count++] = next->data;
+  }
+  user->on_body(std::span(parts).first(count));
+  return count;
 }
 
 void TunnelLink::Pump::take(h2::TrailersReceived& event) {

@@ -1,7 +1,6 @@
 // The inside of TunnelLink: moves bytes between Stream, carrier and HTTP/2, hands events to
-// listeners, and keeps the connection up. Extra to the layout because the sources named below share
-// it; for them only. It outlives its TunnelLink until the turn's end, so a link may go from inside
-// any callback of its own.
+// listeners, and keeps the connection up. For the sources named below only. It outlives its
+// TunnelLink until the turn's end, so a link may go from inside any callback of its own.
 #pragma once
 
 #include <set>
@@ -69,6 +68,7 @@ class TunnelLink::Pump final : public StreamListener {
   void take(h2::RequestReceived& event);
   void take(h2::HeadReceived& event);
   void take(h2::DataReceived& event);
+  std::size_t take_body(std::span<H2Event> events);
   void take(h2::TrailersReceived& event);
   void take(h2::EndReceived& event);
   void take(h2::SendSpace& event);

@@ -5,6 +5,7 @@
 #include "common/base/text.hpp"
 #include "common/io/socket_address.hpp"
 #include "common/io/tunnel_pump.hpp"
+#include "common/tunnel/upkeep_timer.hpp"
 
 namespace scpool {
 namespace {
@@ -14,20 +15,6 @@ Fields tunnel_request(std::string method, std::string path) {
           {":scheme", "https"},
           {":authority", "tunnel"},
           {":path", std::move(path)}};
-}
-
-// What is not urgent waits for the next of these instants, which all connections share: a server
-// with thousands of quiet ones wakes for many of them at once.
-constexpr Duration kSharedInstants = std::chrono::milliseconds{250};
-constexpr Duration kFar = std::chrono::seconds{1};
-constexpr std::uint64_t kLittleOwed = 4 * 1024;
-
-Instant with_others(Instant deadline) {
-  if (deadline == kNever) {
-    return kNever;
-  }
-  const Duration over = deadline.time_since_epoch() % kSharedInstants;
-  return over == Duration::zero() ? deadline : deadline + (kSharedInstants - over);
 }
 
 }  // namespace
@@ -143,16 +130,15 @@ void TunnelLink::Pump::tick() {
 }
 
 void TunnelLink::Pump::arm_deadline() {
-  Instant next = std::min(drain_.deadline, suspended_until_);
+  const Instant now = loop_.now();
+  UpkeepDeadlines deadlines{std::min(drain_.deadline, suspended_until_)};
   if (phase_ != Phase::Closing && !suspended()) {
-    const Instant now = loop_.now();
-    const Instant upkeep =
+    deadlines.upkeep =
         std::min({canary_.next, next_sync_, liveness_.next_deadline(now, users_streams() > 0)});
-    const Instant ack = carrier_.next_deadline();
-    next = std::min({next,
-                     upkeep - now > kFar ? with_others(upkeep) : upkeep,
-                     carrier_.owed_bytes() < kLittleOwed ? with_others(ack) : ack});
+    deadlines.ack = carrier_.next_deadline();
+    deadlines.owed_bytes = carrier_.owed_bytes();
   }
+  const Instant next = upkeep_timer(deadlines, now);
   // A deadline that moved away is left: it fires early, finds nothing due and is armed anew.
   if (next < armed_) {
     armed_ = next;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <utility>
 
+#include "common/base/byte_parts.hpp"
 #include "common/base/check.hpp"
 #include "common/base/text.hpp"
 #include "common/http/body_framing.hpp"
@@ -16,13 +16,6 @@ namespace {
 
 // Larger runs go out by themselves, behind what was gathered.
 constexpr std::size_t kMaxGathered = 16 * 1024;
-
-std::size_t total_size(std::span<const ByteView> parts) {
-  return std::accumulate(
-      parts.begin(), parts.end(), std::size_t{0}, [](std::size_t sum, ByteView part) {
-        return sum + part.size();
-      });
-}
 
 constexpr int kContinue = 100;
 constexpr int kSwitching = 101;
@@ -89,7 +82,7 @@ bool BrowserAnswer::take_back() {
 
 // As one piece: between two turns nobody sees half a chunk.
 void BrowserAnswer::put(ByteView before, std::span<const ByteView> body, ByteView behind) {
-  SCPOOL_CHECK(body.size() <= kMostParts);
+  SCPOOL_CHECK(body.size() <= kMaxBodyParts);
   if (gathered_.size() + total_size(body) <= kMaxGathered) {
     gathered_ += as_text(before);
     for (const ByteView part : body) {
@@ -99,7 +92,7 @@ void BrowserAnswer::put(ByteView before, std::span<const ByteView> body, ByteVie
     turn_end_.arm();
     return;
   }
-  std::array<ByteView, kMostParts + 3> parts{as_bytes(gathered_), before};
+  std::array<ByteView, kMaxBodyParts + 3> parts{as_bytes(gathered_), before};
   *std::copy(body.begin(), body.end(), parts.begin() + 2) = behind;
   browser_.write_parts(std::span(parts).first(body.size() + 3));
   gathered_.clear();

@@ -33,8 +33,6 @@ class BrowserAnswer {
   // on this connection as far as we are concerned.
   void head(ResponseHead head, bool keep_alive);  // NOLINT: one flag, named at the call
   enum class BodyVerdict { Fine, TooLong };
-  // As many parts as one write may have; see put().
-  static constexpr std::size_t kMostParts = 8;
   BodyVerdict body(std::span<const ByteView> parts);
   // False when less came than the head promised: then the connection must be cut.
   bool end(const Fields& trailers);

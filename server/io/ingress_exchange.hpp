@@ -56,8 +56,7 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   enum class Phase { Waiting, Sent, Answering, Over };
 
   void on_head(Fields head) override;
-  void on_body(ByteView bytes) override;
-  bool on_body_parts(std::span<const ByteView> parts) override;
+  void on_body(std::span<const ByteView> parts) override;
   void on_trailers(Fields trailers) override;
   void on_end() override;
   void on_send_space() override;
@@ -72,7 +71,6 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   IngressUpload::Target target() { return {connection_->link(), *stream_}; }
   void answer_head(ResponseHead head);
   void pass_on_answer();
-  void pass_on_body(std::span<const ByteView> parts);
   void turn_ended();
   void watch_half_close();
   void fail(ProxyErrorReason reason, std::string details);

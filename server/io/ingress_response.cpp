@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/byte_parts.hpp"
 #include "common/http/field_rules.hpp"
 #include "server/io/ingress_exchange.hpp"
 
@@ -67,19 +68,8 @@ void IngressExchange::turn_ended() {
   }
 }
 
-void IngressExchange::on_body(ByteView bytes) {
-  static_cast<void>(on_body_parts({&bytes, 1}));
-}
-
-bool IngressExchange::on_body_parts(std::span<const ByteView> parts) {
-  for (const ByteView part : parts) {
-    held_ += part.size();
-  }
-  pass_on_body(parts);
-  return true;
-}
-
-void IngressExchange::pass_on_body(std::span<const ByteView> parts) {
+void IngressExchange::on_body(std::span<const ByteView> parts) {
+  held_ += total_size(parts);
   if (answer_.body(parts) == BrowserAnswer::BodyVerdict::TooLong) {
     if (request_.method == "HEAD" || answer_.status() == 204 || answer_.status() == 304) {
       return;  // a body where none may be: dropped

@@ -35,11 +35,8 @@ struct StoredState {
   std::vector<KnownProcess> processes;
 };
 
-// The format; readers know no other.
-constexpr int kStateVersion = 1;
-
+// Both in state_json.cpp. Nothing: the text is not a pool's state.
 std::string state_to_json(const StoredState& state);
-// Nothing: the text is not a pool's state.
 std::optional<StoredState> state_from_json(const std::string& text);
 
 class StateFile {

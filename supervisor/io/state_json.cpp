@@ -1,5 +1,5 @@
-// Reads what state_text.cpp writes. A field that is missing keeps its default, so that an older
-// file can be read.
+// The state file's JSON. Instants are nanoseconds on the boot's timeline; enumerators are their
+// texts; a field that is missing keeps its default, so that an older file can be read.
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -9,6 +9,8 @@ namespace scpool::supervisor {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr int kFormatVersion = 1;
 
 template <class Enum>
 void read_enum(const Json& object, const char* key, Enum last, Enum& out) {
@@ -57,6 +59,24 @@ const Json& list_at(const Json& object, const char* key) {
   return found != object.end() && found->is_array() ? *found : kNone;
 }
 
+std::int64_t ticks(Instant instant) {
+  return instant.time_since_epoch().count();
+}
+
+Json to_json(const WorkerRecord& record) {
+  return {{"slot", record.worker.slot.value},
+          {"generation", record.worker.generation.value},
+          {"state", to_text(record.state)},
+          {"replacement", record.replacement},
+          {"started_at", ticks(record.started_at)},
+          {"since", ticks(record.since)},
+          {"deadline", ticks(record.deadline)},
+          {"retire_at", ticks(record.retire_at)},
+          {"config", record.config.value},
+          {"tunnel_id", record.tunnel.value},
+          {"restart_wished", record.restart_wished}};
+}
+
 WorkerRecord to_worker(const Json& item) {
   WorkerRecord record;
   read_number(item, "slot", record.worker.slot.value);
@@ -73,6 +93,17 @@ WorkerRecord to_worker(const Json& item) {
   return record;
 }
 
+Json to_json(const SlotRecord& record) {
+  Json item = {{"slot", record.slot.value},
+               {"state", to_text(record.state)},
+               {"failures", record.failures},
+               {"next_start", ticks(record.next_start)}};
+  if (record.last_cause.has_value()) {
+    item["last_cause"] = to_text(*record.last_cause);
+  }
+  return item;
+}
+
 SlotRecord to_slot(const Json& item) {
   SlotRecord record;
   read_number(item, "slot", record.slot.value);
@@ -87,6 +118,16 @@ SlotRecord to_slot(const Json& item) {
   return record;
 }
 
+Json to_json(const RolloutRecord& record) {
+  return {{"state", to_text(record.state)},
+          {"reason", to_text(record.reason.kind)},
+          {"detail", record.reason.detail},
+          {"began", ticks(record.began)},
+          {"total", record.total},
+          {"lowest_ready", record.ledger.lowest_ready},
+          {"lost_worker_s", record.ledger.lost_worker_seconds}};
+}
+
 RolloutRecord to_rollout(const Json& item) {
   RolloutRecord record;
   read_enum(item, "state", RolloutState::Paused, record.state);
@@ -97,6 +138,15 @@ RolloutRecord to_rollout(const Json& item) {
   read_number(item, "lowest_ready", record.ledger.lowest_ready);
   read_number(item, "lost_worker_s", record.ledger.lost_worker_seconds);
   return record;
+}
+
+template <class List, class Convert>
+Json list_of(const List& list, Convert convert) {
+  Json items = Json::array();
+  for (const auto& each : list) {
+    items.push_back(convert(each));
+  }
+  return items;
 }
 
 PoolRecord to_pool(const Json& root) {
@@ -124,13 +174,39 @@ PoolRecord to_pool(const Json& root) {
 
 }  // namespace
 
+std::string state_to_json(const StoredState& state) {
+  const PoolRecord& pool = state.pool;
+  const Json root = {
+      {"version", kFormatVersion},
+      {"instance", state.instance},
+      {"boot_id", state.boot_id},
+      {"next_generation", pool.next_generation},
+      {"size", pool.size},
+      {"proven_config", pool.proven_config.value},
+      {"shutting_down", pool.shutting_down},
+      {"rollout", to_json(pool.rollout)},
+      {"workers", list_of(pool.workers, [](const WorkerRecord& each) { return to_json(each); })},
+      {"slots", list_of(pool.slots, [](const SlotRecord& each) { return to_json(each); })},
+      {"condemned", list_of(pool.condemned, [](const TunnelId& id) { return id.value; })},
+      {"processes", list_of(state.processes, [](const KnownProcess& known) {
+         return Json{{"slot", known.worker.slot.value},
+                     {"generation", known.worker.generation.value},
+                     {"pid", known.pid},
+                     {"start_time", known.start_time},
+                     {"kind", known.kind},
+                     {"kind_since", known.kind_since.text()},
+                     {"api_address", known.api_address}};
+       })}};
+  return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 std::optional<StoredState> state_from_json(const std::string& text) {
   const Json root = Json::parse(text, nullptr, false);
   int version = 0;
   if (root.is_object()) {
     read_number(root, "version", version);
   }
-  const bool readable = version == kStateVersion && root.contains("next_generation") &&
+  const bool readable = version == kFormatVersion && root.contains("next_generation") &&
                         root["next_generation"].is_number_unsigned() &&
                         root.contains("processes") && root["processes"].is_array();
   if (!readable) {

@@ -318,6 +318,15 @@ ProcessIdentity identity_of(int pid) {
   return {pid, read_process_facts(pid).value_or(ProcessFacts{}).start_time};
 }
 
+// The process whose pid the script wrote as a line.
+ProcessIdentity announced_by(Pipe& out) {
+  std::string line;
+  while (!line.ends_with('\n')) {
+    line += out.read_all(1);
+  }
+  return identity_of(std::stoi(line));
+}
+
 bool kernel_tells_strangers_ends() {
   utsname system{};
   int major = 0;
@@ -348,11 +357,7 @@ TEST_CASE("of somebody else's child the end is seen, and how it ended where the 
   Pipe out;
   const std::string script = "\"$0\" wait >&2 & echo $!; wait";
   const int shell = start_apart({"/bin/sh", "-c", script, SCPOOL_INHERITANCE_PROBE}, out.ends[1]);
-  std::string line;
-  while (!line.ends_with('\n')) {
-    line += out.read_all(1);
-  }
-  const ProcessIdentity stranger = identity_of(std::stoi(line));
+  const ProcessIdentity stranger = announced_by(out);
   std::optional<ProcessExit> end;
   auto watched = ChildProcess::adopt(loop, stranger, [&](ProcessExit seen) { end = seen; });
   REQUIRE(watched.ok());
@@ -381,11 +386,7 @@ TEST_CASE("an end that its parent does not take is told all the same") {
   // The parent sleeps and never waits: its child stays a zombie.
   const std::string script = "\"$0\" wait >&2 & echo $!; exec sleep 1000";
   const int parent = start_apart({"/bin/sh", "-c", script, SCPOOL_INHERITANCE_PROBE}, out.ends[1]);
-  std::string line;
-  while (!line.ends_with('\n')) {
-    line += out.read_all(1);
-  }
-  const ProcessIdentity stranger = identity_of(std::stoi(line));
+  const ProcessIdentity stranger = announced_by(out);
   std::optional<ProcessExit> end;
   auto watched = ChildProcess::adopt(loop, stranger, [&](ProcessExit seen) { end = seen; });
   REQUIRE(watched.ok());

@@ -77,7 +77,7 @@ struct WorkerFixture {
 
 struct Answer final : TunnelStreamListener {
   void on_head(Fields given) override { head = std::move(given); }
-  void on_body(ByteView /*bytes*/) override {}
+  void on_body(std::span<const ByteView> /*parts*/) override {}
   void on_trailers(Fields /*trailers*/) override {}
   void on_end() override { ended = true; }
   void on_send_space() override {}

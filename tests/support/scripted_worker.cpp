@@ -65,13 +65,15 @@ void ScriptedWorker::on_request(StreamId stream, Fields head) {
   }
 }
 
-void ScriptedWorker::Exchange::on_body(ByteView bytes) {
-  if (worker->echoes) {
-    worker->link->send(stream, bytes, false);
-  } else {
-    body += as_text(bytes);
+void ScriptedWorker::Exchange::on_body(std::span<const ByteView> parts) {
+  for (const ByteView bytes : parts) {
+    if (worker->echoes) {
+      worker->link->send(stream, bytes, false);
+    } else {
+      body += as_text(bytes);
+    }
+    worker->link->consumed(stream, bytes.size());
   }
-  worker->link->consumed(stream, bytes.size());
 }
 
 void ScriptedWorker::Exchange::on_end() {

@@ -40,7 +40,7 @@ class ScriptedWorker final : public StreamListener, public TunnelLinkListener {
     std::optional<H2Code> closed;
     std::size_t to_send = 0;  // of a generated body
     void on_head(Fields /*head*/) override {}
-    void on_body(ByteView bytes) override;
+    void on_body(std::span<const ByteView> parts) override;
     void on_trailers(Fields fields) override { trailers = std::move(fields); }
     void on_end() override;
     void on_send_space() override { pour(); }

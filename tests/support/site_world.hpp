@@ -17,10 +17,12 @@ struct TunnelClient final : TunnelStreamListener {
   virtual ~TunnelClient() = default;
 
   void on_head(Fields head) override { heads.push_back(std::move(head)); }
-  void on_body(ByteView bytes) override {
-    body += as_text(bytes);
-    if (reading == Reading::AtOnce) {
-      link->consumed(stream, bytes.size());
+  void on_body(std::span<const ByteView> parts) override {
+    for (const ByteView bytes : parts) {
+      body += as_text(bytes);
+      if (reading == Reading::AtOnce) {
+        link->consumed(stream, bytes.size());
+      }
     }
   }
   void on_trailers(Fields fields) override { trailers = std::move(fields); }

@@ -73,11 +73,13 @@ struct TunnelUser final : TunnelStreamListener {
     heads.push_back(std::move(head));
     call(at_head);
   }
-  void on_body(ByteView bytes) override {
-    intact = intact && PatternBytes::matches(received, bytes);
-    received += bytes.size();
-    if (reading == Reading::AtOnce) {
-      link->consumed(stream, bytes.size());
+  void on_body(std::span<const ByteView> parts) override {
+    for (const ByteView bytes : parts) {
+      intact = intact && PatternBytes::matches(received, bytes);
+      received += bytes.size();
+      if (reading == Reading::AtOnce) {
+        link->consumed(stream, bytes.size());
+      }
     }
     call(at_body);
   }

@@ -1,7 +1,9 @@
 #include "worker/io/origin_exchange.hpp"
 
+#include <algorithm>
 #include <array>
 
+#include "common/base/byte_parts.hpp"
 #include "worker/core/request_rules.hpp"
 
 namespace scpool::worker {
@@ -56,7 +58,7 @@ void OriginExchange::on_site_connected() {
   }
   while (!finished() && has_site() && !early().empty()) {
     const ByteView bytes = early().front();
-    send_body(bytes);
+    send_body({&bytes, 1});
     early().drop(bytes.size());
   }
   if (request_ended_) {
@@ -72,15 +74,17 @@ void OriginExchange::send_head() {
   pass_to_site({&bytes, 1}, 0);
 }
 
-void OriginExchange::send_body(ByteView bytes) {
+void OriginExchange::send_body(std::span<const ByteView> parts) {
+  const std::size_t size = total_size(parts);
   if (upload_ != Upload::Chunked) {
-    pass_to_site({&bytes, 1}, bytes.size());
+    pass_to_site(parts, size);
     return;
   }
-  std::string size;
-  append_chunk_start(bytes.size(), size);
-  const std::array<ByteView, 3> parts = {as_bytes(size), bytes, as_bytes("\r\n")};
-  pass_to_site(parts, bytes.size());
+  std::string start;
+  append_chunk_start(size, start);
+  std::array<ByteView, kMaxBodyParts + 2> chunk{as_bytes(start)};
+  *std::copy(parts.begin(), parts.end(), chunk.begin() + 1) = as_bytes("\r\n");
+  pass_to_site(std::span(chunk).first(parts.size() + 2), size);
 }
 
 void OriginExchange::finish_upload() {
@@ -105,12 +109,12 @@ void OriginExchange::await_response_head() {
   });
 }
 
-void OriginExchange::on_body(ByteView bytes) {
+void OriginExchange::on_body(std::span<const ByteView> parts) {
   if (upgraded_) {
-    OriginRelay::on_body(bytes);
+    OriginRelay::on_body(parts);
     return;
   }
-  if (bytes.empty() || finished()) {
+  if (total_size(parts) == 0 || finished()) {
     return;
   }
   start(Upload::Chunked);
@@ -118,9 +122,11 @@ void OriginExchange::on_body(ByteView bytes) {
     return;
   }
   if (request().kind == TunnelRequest::Kind::WebSocket || !sent_head_) {
-    early().append(bytes);  // a WebSocket's bytes wait for the 101
+    for (const ByteView part : parts) {
+      early().append(part);  // a WebSocket's bytes wait for the 101
+    }
   } else if (has_site()) {
-    send_body(bytes);
+    send_body(parts);
   }
 }
 

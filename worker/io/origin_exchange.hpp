@@ -19,7 +19,7 @@ class OriginExchange final : public OriginRelay {
   // How the body goes to the site; Open until it is known whether there is one.
   enum class Upload { Open, None, Length, Chunked };
 
-  void on_body(ByteView bytes) override;
+  void on_body(std::span<const ByteView> parts) override;
   void on_trailers(Fields trailers) override;
   void on_end() override;
   void on_stream_closed(H2Code code) override;
@@ -30,7 +30,7 @@ class OriginExchange final : public OriginRelay {
 
   void start(Upload upload);
   void send_head();
-  void send_body(ByteView bytes);
+  void send_body(std::span<const ByteView> parts);
   void finish_upload();
   void await_response_head();
 

@@ -1,5 +1,7 @@
 #include "worker/io/origin_relay.hpp"
 
+#include "common/base/byte_parts.hpp"
+
 namespace scpool::worker {
 
 void OriginRelay::begin() {
@@ -24,15 +26,17 @@ void OriginRelay::begin_relay() {
   }
 }
 
-void OriginRelay::on_body(ByteView bytes) {
+void OriginRelay::on_body(std::span<const ByteView> parts) {
   if (finished()) {
     return;
   }
   if (!relaying_) {
-    early_.append(bytes);
+    for (const ByteView part : parts) {
+      early_.append(part);
+    }
     return;
   }
-  pass_to_site({&bytes, 1}, bytes.size());
+  pass_to_site(parts, total_size(parts));
   watch_half_closed();
 }
 

@@ -14,7 +14,7 @@ class OriginRelay : public OriginRequest {
   void begin() override;
 
  protected:
-  void on_body(ByteView bytes) override;
+  void on_body(std::span<const ByteView> parts) override;
   void on_trailers(Fields trailers) override;
   void on_end() override;
   void on_stream_closed(H2Code code) override;

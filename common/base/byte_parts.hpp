@@ -1,0 +1,19 @@
+// Bytes that lie in several places and go together, as a gathered write takes them.
+#pragma once
+
+#include "common/base/bytes.hpp"
+
+namespace scpool {
+
+// Of a message's body; with what frames them they still go in one system call.
+inline constexpr std::size_t kMaxBodyParts = 8;
+
+inline std::size_t total_size(std::span<const ByteView> parts) {
+  std::size_t total = 0;
+  for (const ByteView part : parts) {
+    total += part.size();
+  }
+  return total;
+}
+
+}  // namespace scpool
