@@ -6,91 +6,22 @@ TLS through CONNECT and short requests. Passes when nothing failed but what was 
 was killed hard.
 """
 
-import argparse
-import json
 import os
-import pathlib
 import signal
-import subprocess
 import sys
-import tempfile
 import time
-import types
 
-from pool import BIN, PATIENCE, Pool, proportional_memory, wait_for
+from pool import PATIENCE, proportional_memory, wait_for
+from soak_pool import CONFIG, SIZE, pool_under_load, seconds_asked
 
-HERE = pathlib.Path(__file__).parent
 CROWD = {"download": 20, "upload": 10, "websocket": 10, "connect": 10, "small": 50}
-CONFIG = """
-[pool]
-size = {size}
-min_ready_time = "1s"
-canary_time = "2s"
-[health]
-probe_period = "1s"
-[worker]
-proxy_localhost = "allow"
-[account]
-user = "{user}"
-access_key_file = "{access_key_file}"
-rest_url = "{rest_url}"
-ca_file = "{ca_file}"
-"""
-
-
-class SoakPool(Pool):
-    """Its server is not the supervisor's, as in real life: it stays when the supervisor dies."""
-
-    def __init__(self, directory, settings=CONFIG):
-        directory.mkdir()
-        log = (directory / "server.out").open("wb")
-        self.server = subprocess.Popen(
-            [BIN / "sc-server", "run", "--embedded", directory / "grid", "--limits-max-tunnels", "100"],
-            stdout=log, stderr=log)
-        log.close()
-        facts = directory / "grid" / "server.json"
-        self.facts = wait_for(lambda: facts.exists() and json.loads(facts.read_text() or "{}"), "the server")
-        super().__init__(directory, name="soak", mode=(), config=settings.format(size=4, **self.facts))
-
-    @property
-    def local(self):
-        return self.facts
-
-    def destroy(self):
-        super().destroy()
-        self.server.terminate()
-        self.server.wait(PATIENCE)
-
-
-def start_site(directory):
-    key, leaf = directory / "site.key", directory / "site.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                    "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", leaf,
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-                   check=True, capture_output=True)
-    process = subprocess.Popen([sys.executable, HERE / "origin_site.py", "--certificate", leaf,
-                                "--key", key], stdout=subprocess.PIPE, text=True)
-    ports = json.loads(process.stdout.readline())
-    return types.SimpleNamespace(process=process, ca=leaf, http=f"localhost:{ports['http']}",
-                                 https=f"localhost:{ports['https']}")
-
-
-def start_clients(pool, site, crowd=CROWD):
-    host, port = pool.ingress
-    words = [word for kind, count in crowd.items() for word in (f"--{kind}", str(count))]
-    process = subprocess.Popen(
-        [sys.executable, HERE / "network_load.py", "--ingress", f"{host}:{port}", "--credential",
-         pool.credential(tunnel=pool.name), "--site", site.http, "--secure", site.https, "--ca", site.ca, "--lifetime",
-         "30", "--pause", "0.1", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "started\n"
-    return process
 
 
 class Soak:
     def __init__(self, pool, until):
         self.pool, self.until = pool, until
         self.steps = []  # {"name", "begin", "end", "lost_at", "gone_at", "jobs"}
-        self.size, self.supervisors = 4, []
+        self.size = SIZE
 
     def left(self):
         return self.until - time.monotonic()
@@ -233,35 +164,16 @@ class Soak:
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev soak")
-    parser.add_argument("minutes", nargs="?", type=float, default=10)
-    seconds = parser.parse_args().minutes * 60
-    with tempfile.TemporaryDirectory(prefix="sc-pool-soak-") as directory:
-        directory = pathlib.Path(directory)
-        site = start_site(directory)
-        pool = SoakPool(directory / "pool")
-        clients = None
-        try:
-            pool.start()
-            clients = start_clients(pool, site)
-            started = time.monotonic()
-            soak = Soak(pool, started + seconds)
-            soak.say(f"{sum(CROWD.values())} clients, {seconds / 60:g} minutes, {BIN}")
-            time.sleep(5)
-            while soak.left() > 0:
-                soak.once()
-            print(pool.verb("status").stdout)
-            print(f"supervisor: {proportional_memory(pool.process.pid) / 2**20:.1f} MiB PSS")
-            out, _ = clients.communicate("stop\n", timeout=PATIENCE)
-            passed = soak.judge(json.loads(out), started)
-            assert pool.stop("--now") == 0
-            assert pool.left_over_files() == []
-        finally:
-            if clients and clients.poll() is None:
-                clients.kill()
-            pool.destroy()
-            site.process.terminate()
-            site.process.wait()
+    seconds = seconds_asked("./dev soak", minutes=10)
+    with pool_under_load(CROWD, seconds) as (pool, clients):
+        started = time.monotonic()
+        soak = Soak(pool, started + seconds)
+        time.sleep(5)
+        while soak.left() > 0:
+            soak.once()
+        print(pool.verb("status").stdout)
+        print(f"supervisor: {proportional_memory(pool.process.pid) / 2**20:.1f} MiB PSS")
+        passed = soak.judge(clients.stop(), started)
     return 0 if passed else 1
 
 

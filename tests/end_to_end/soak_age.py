@@ -4,16 +4,12 @@ Every half minute descriptors and memory of supervisor, server and workers are l
 failed and nothing grew from the second quarter of the time to the last: what is needed at first is no leak.
 """
 
-import argparse
-import json
 import pathlib
 import statistics
 import sys
-import tempfile
 import time
 
-from pool import BIN, PATIENCE
-from soak import CONFIG, SoakPool, start_clients, start_site
+from soak_pool import CONFIG, pool_under_load, seconds_asked
 
 PERIOD = 30.0
 CROWD = {"download": 2, "upload": 1, "websocket": 1, "connect": 1, "small": 5}
@@ -71,42 +67,26 @@ def growth(samples):
 
 def watch(pool, seconds):
     began, samples = time.monotonic(), []
+    period = min(PERIOD, seconds / 8)  # a short run has quarters, too
     print("minute  supervisor    server        largest worker  pool\n"
           "        fd    MiB     fd    MiB     fd    MiB     procs ready generation", flush=True)
     while time.monotonic() - began < seconds:
-        time.sleep(PERIOD)
+        time.sleep(period)
         samples.append(sample(pool, began))
         print(line(samples[-1]), flush=True)
     return samples
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev soak age")
-    parser.add_argument("minutes", nargs="?", type=float, default=60)
-    seconds = parser.parse_args().minutes * 60
-    with tempfile.TemporaryDirectory(prefix="sc-pool-age-") as directory:
-        directory = pathlib.Path(directory)
-        site, pool, clients = start_site(directory), SoakPool(directory / "pool", SETTINGS), None
-        try:
-            pool.start()
-            clients = start_clients(pool, site, CROWD)
-            print(f"{sum(CROWD.values())} clients, {seconds / 60:g} minutes, {BIN}")
-            samples = watch(pool, seconds)
-            out, _ = clients.communicate("stop\n", timeout=PATIENCE)
-            figures = json.loads(out)
-            for number in (1, 2, 3, 4):
-                print(f"median of quarter {number}\n{line(quarter(samples, number))}")
-            print(f"verified: {figures['done']}")
-            problems = growth(samples) + [f"{job}: {text[:300]}" for job, _, _, text in figures["failed"]]
-            print("\n".join(problems) or "nothing grew, nothing failed")
-            assert pool.stop("--now") == 0
-            assert pool.left_over_files() == []
-        finally:
-            if clients and clients.poll() is None:
-                clients.kill()
-            pool.destroy()
-            site.process.terminate()
-            site.process.wait()
+    seconds = seconds_asked("./dev soak age", minutes=60)
+    with pool_under_load(CROWD, seconds, SETTINGS) as (pool, clients):
+        samples = watch(pool, seconds)
+        figures = clients.stop()
+        for number in (1, 2, 3, 4):
+            print(f"median of quarter {number}\n{line(quarter(samples, number))}")
+        print(f"verified: {figures['done']}")
+        problems = growth(samples) + [f"{job}: {text[:300]}" for job, _, _, text in figures["failed"]]
+        print("\n".join(problems) or "nothing grew, nothing failed")
     return 1 if problems else 0
 
 
