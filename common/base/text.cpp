@@ -146,7 +146,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
          std::chrono::milliseconds{number(20, 3)};
 }
 
-void make_lower(std::string& text) {
+void make_lower(std::span<char> text) {
   std::transform(text.begin(), text.end(), text.begin(), lower);
 }
 
@@ -156,11 +156,10 @@ std::string to_lower(std::string_view text) {
   return lowered;
 }
 
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return left.size() == right.size() &&
-         std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
-           return a == b || lower(a) == lower(b);
-         });
+bool same_letters(std::string_view left, std::string_view right) {
+  return std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
+    return a == b || lower(a) == lower(b);
+  });
 }
 
 std::string_view trim(std::string_view text) {

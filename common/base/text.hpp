@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,8 +44,11 @@ std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 // ASCII only, whatever the locale.
 std::string to_lower(std::string_view text);
-void make_lower(std::string& text);
-bool equals_ignoring_case(std::string_view left, std::string_view right);
+void make_lower(std::span<char> text);
+bool same_letters(std::string_view left, std::string_view right);  // of texts as long as each other
+inline bool equals_ignoring_case(std::string_view left, std::string_view right) {
+  return left.size() == right.size() && same_letters(left, right);
+}
 // Without spaces and tabs at both ends (OWS of RFC 9110 section 5.6.3).
 std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);

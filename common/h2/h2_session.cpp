@@ -33,20 +33,27 @@ constexpr nghttp2_data_provider kBodySource{{0}, read_body};
 // the header compression, and every entry makes the search for the next one longer (RFC 7541
 // section 7.1.3).
 bool is_never_indexed(std::string_view name) {
-  constexpr std::array<std::string_view, 6> kNames = {"x-request-id",
-                                                      "traceparent",
-                                                      "tracestate",
-                                                      "authorization",
-                                                      "sec-websocket-key",
-                                                      "tunnel-request-id"};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+  switch (name.size()) {
+    case 10:
+      return name == "tracestate";
+    case 11:
+      return name == "traceparent";
+    case 12:
+      return name == "x-request-id";
+    case 13:
+      return name == "authorization";
+    case 17:
+      return name == "sec-websocket-key" || name == "tunnel-request-id";
+    default:
+      return false;
+  }
 }
 
 // nghttp2 copies what it is given here and makes the names lower case.
 std::vector<nghttp2_nv> native_fields(const Fields& fields) {
   std::vector<nghttp2_nv> list;
   list.reserve(fields.size());
-  for (const Field& field : fields) {
+  for (const Field field : fields) {
     list.push_back(
         {const_cast<std::uint8_t*>(as_bytes(field.name).data()),
          const_cast<std::uint8_t*>(as_bytes(field.value).data()),

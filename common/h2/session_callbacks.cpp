@@ -10,6 +10,7 @@ namespace scpool::h2 {
 namespace {
 
 constexpr std::size_t kUsualFieldCount = 16;
+constexpr std::size_t kUsualFieldBytes = 512;
 
 SessionState& state_of(void* user_data) {
   return *static_cast<SessionState*>(user_data);
@@ -23,7 +24,7 @@ int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_da
   SessionState& state = state_of(user_data);
   const StreamId stream{frame->hd.stream_id};
   state.incoming = {stream, {}, 0};
-  state.incoming.fields.reserve(kUsualFieldCount);
+  state.incoming.fields.reserve(kUsualFieldCount, kUsualFieldBytes);
   if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
     state.add(stream);
   }

@@ -188,7 +188,7 @@ void SessionState::head_received(StreamId stream, bool request, bool end) {
   if (request) {
     state->known = true;
     events.emplace_back(RequestReceived{stream, std::move(fields)});
-  } else if (role == H2Role::Client && !fields.empty() && fields.begin()->name == ":status") {
+  } else if (role == H2Role::Client && !fields.empty() && fields[0].name == ":status") {
     events.emplace_back(HeadReceived{stream, std::move(fields)});
   } else {
     events.emplace_back(TrailersReceived{stream, std::move(fields)});
@@ -204,7 +204,7 @@ bool SessionState::field_received(std::string_view name, std::string_view value)
   if (incoming.size > limits::kMaxHeaderListSize) {
     return false;
   }
-  incoming.fields.add_copy(name, value);
+  incoming.fields.add(name, value);
   return true;
 }
 

@@ -213,7 +213,7 @@ void BodyReader::take_trailer_line(std::string_view line) {
     return;
   }
   if (may_be_trailer(field.name)) {
-    trailers_.add(std::string(field.name), std::string(field.value));
+    trailers_.add(field.name, field.value);
   }
 }
 
@@ -303,9 +303,7 @@ void append_chunk_end(std::string& out) {
 
 void append_last_chunk(const Fields& trailers, std::string& out) {
   out.append("0\r\n");
-  for (const Field& field : trailers) {
-    out.append(field.name).append(": ").append(field.value).append("\r\n");
-  }
+  trailers.append_lines(out);
   out.append("\r\n");
 }
 

@@ -1,8 +1,40 @@
 #include "common/http/characters.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "common/base/text.hpp"
 
 namespace scpool::http {
+namespace {
+
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+
+// Whether no character is below SP or DEL; the borrow of a subtraction shows one that is.
+bool all_visible(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
+  const std::uint64_t without_delete = word ^ (0x7f * kOnes);
+  const std::uint64_t below_space = (word - 0x20 * kOnes) & ~word;
+  const std::uint64_t is_delete = (without_delete - kOnes) & ~without_delete;
+  return ((below_space | is_delete) & kHighBits) == 0;
+}
+
+}  // namespace
+
+bool is_value_text(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = std::min(text.size(), kWord);
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data(), size);
+    if ((size < kWord || !all_visible(word)) &&
+        !all_in_class(text.substr(0, size), CharacterClass::Value)) {
+      return false;  // what is not visible may be a tab
+    }
+    text.remove_prefix(size);
+  }
+  return true;
+}
 
 FieldLine parse_field_line(std::string_view line) {
   if (line.starts_with(' ') || line.starts_with('\t')) {
@@ -23,7 +55,7 @@ FieldLine parse_field_line(std::string_view line) {
     return {{}, {}, "a field has no name"};
   }
   const std::string_view value = trim(line.substr(colon + 1));
-  if (!all_in_class(value, CharacterClass::Value)) {
+  if (!is_value_text(value)) {
     return {{}, {}, "a field's value has a control character"};
   }
   return {line.substr(0, colon), value, nullptr};

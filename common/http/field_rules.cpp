@@ -46,22 +46,25 @@ bool is_hop_by_hop(std::string_view name) {
 }
 
 std::optional<HeadProblem> remove_hop_by_hop(Fields& fields) {
-  std::vector<std::string> listed;
-  for (const std::string_view member : fields.list("Connection")) {
+  std::optional<HeadProblem> problem;
+  std::vector<std::string_view> listed;
+  fields.any_listed("Connection", [&problem, &listed](std::string_view member) {
     if (is_one_of(member, {"host", "content-length"})) {
-      return HeadProblem{400, "Connection names " + std::string(member)};
+      problem = {400, "Connection names " + std::string(member)};
+    } else if (!is_token(member)) {
+      problem = {400, "Connection is not a list of names"};
+    } else if (!is_one_of(member, {"close", "keep-alive", "te", "upgrade"})) {
+      listed.push_back(member);
     }
-    if (!is_token(member)) {
-      return HeadProblem{400, "Connection is not a list of names"};
-    }
-    if (!is_one_of(member, {"close", "keep-alive", "te", "upgrade"})) {
-      listed.emplace_back(member);
-    }
+    return problem.has_value();
+  });
+  if (problem) {
+    return problem;
   }
   const bool takes_trailers = fields.lists("TE", "trailers");
   fields.remove_if([&listed](const Field& field) {
     return is_hop_by_hop(field.name) ||
-           std::any_of(listed.begin(), listed.end(), [&field](const std::string& name) {
+           std::any_of(listed.begin(), listed.end(), [&field](std::string_view name) {
              return equals_ignoring_case(name, field.name);
            });
   });
@@ -74,14 +77,14 @@ std::optional<HeadProblem> remove_hop_by_hop(Fields& fields) {
 void remove_internal_fields(Fields& fields) {
   constexpr std::string_view kPrefix = "tunnel-";
   fields.remove_if([kPrefix](const Field& field) {
-    return equals_ignoring_case(std::string_view(field.name).substr(0, kPrefix.size()), kPrefix);
+    return equals_ignoring_case(field.name.substr(0, kPrefix.size()), kPrefix);
   });
 }
 
 void add_via(Fields& fields, std::string_view version, std::string_view pseudonym) {
   std::string value;
   value.append(version).append(" ").append(pseudonym);
-  fields.add("Via", std::move(value));
+  fields.add("Via", value);
 }
 
 bool via_names(const Fields& fields, std::string_view pseudonym) {
@@ -127,7 +130,7 @@ std::string new_websocket_key() {
 void add_websocket_fields(RequestHead& head, std::string_view key) {
   head.fields.add("Upgrade", "websocket");
   head.fields.add("Connection", "Upgrade");
-  head.fields.add("Sec-WebSocket-Key", std::string(key));
+  head.fields.add("Sec-WebSocket-Key", key);
 }
 
 }  // namespace scpool

@@ -39,7 +39,7 @@ Fields to_h2_connect(const Authority& authority);
 Fields to_h2_websocket(RequestHead head, const AbsoluteTarget& target);
 Fields to_h2_response(ResponseHead head);
 // Names in lower case; only what may be a trailer.
-Fields to_h2_trailers(const Fields& trailers);
+Fields to_h2_trailers(Fields trailers);
 
 // What arrived over the tunnel, validated again before an HTTP/1 head is built of it: method token,
 // path, authority "host:port", no control characters, Content-Length of digits only
@@ -60,7 +60,7 @@ std::variant<TunnelRequest, HeadProblem> from_h2_request(Fields list);
 void add_websocket_fields(RequestHead& head, std::string_view key);
 
 // Trailers from the tunnel that may go on; malformed and forbidden ones are left out.
-Fields from_h2_trailers(const Fields& list);
+Fields from_h2_trailers(Fields list);
 
 // A response list (":status" first) as a head for the browser; nothing when it is malformed.
 std::optional<ResponseHead> from_h2_response(Fields list);

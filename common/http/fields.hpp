@@ -1,10 +1,14 @@
 // Header fields in the order they came (RFC 9110 section 5). Names compare without case and keep
 // the spelling they came with; repeated fields stay separate. HTTP/2 lists use the same type with
-// lower-case names and the pseudo-header fields (":method") first.
+// lower-case names and the pseudo-header fields (":method") first. All of them lie in one text, as
+// the lines HTTP/1 writes: a list costs two allocations, whatever it holds.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,65 +18,118 @@
 
 namespace scpool {
 
+// Looks into its list: valid until the list changes or ends.
 struct Field {
-  std::string name;
-  std::string value;
+  std::string_view name;
+  std::string_view value;
   friend bool operator==(const Field&, const Field&) = default;
 };
 
 class Fields {
  public:
+  class Iterator;
+
   Fields() = default;
-  Fields(std::initializer_list<Field> fields) : fields_(fields) {}
+  Fields(std::initializer_list<Field> fields);
+  Fields(const Fields&) = default;
+  Fields& operator=(const Fields&) = default;
+  Fields(Fields&& other) noexcept;  // which is empty afterwards
+  Fields& operator=(Fields&& other) noexcept;
+  ~Fields() = default;
 
-  bool empty() const { return fields_.empty(); }
-  std::size_t size() const { return fields_.size(); }
-  void reserve(std::size_t count) { fields_.reserve(count); }
-  auto begin() const { return fields_.begin(); }
-  auto end() const { return fields_.end(); }
-  auto begin() { return fields_.begin(); }
-  auto end() { return fields_.end(); }
+  bool empty() const { return places_.empty(); }
+  std::size_t size() const { return places_.size(); }
+  Iterator begin() const;
+  Iterator end() const;
+  Field operator[](std::size_t index) const { return at(places_[index]); }
 
-  void add(std::string name, std::string value) {
-    fields_.push_back({std::move(name), std::move(value)});
-  }
-  void add_copy(std::string_view name, std::string_view value) {
-    Field& field = fields_.emplace_back();
-    field.name.assign(name);
-    field.value.assign(value);
-  }
+  // Room for `count` fields whose names and values have `bytes` bytes together.
+  void reserve(std::size_t count, std::size_t bytes);
+  // Of all lines, those of removed fields too.
+  std::size_t bytes() const { return used_; }
+
+  // Name and value may be parts of this list.
+  void add(std::string_view name, std::string_view value);
+  // Puts these before all others.
+  void prepend(std::initializer_list<Field> fields);
+  void lower_names();
   // Replaces every field of that name by one, at the place of the first; adds it when there is
   // none.
-  void set(std::string_view name, std::string value);
+  void set(std::string_view name, std::string_view value);
   // Removes all fields of that name; says how many there were.
   std::size_t remove(std::string_view name);
   template <class Predicate>
   std::size_t remove_if(Predicate predicate) {
-    return std::erase_if(fields_, predicate);
+    return std::erase_if(places_,
+                         [this, &predicate](const Place& place) { return predicate(at(place)); });
   }
 
   bool contains(std::string_view name) const { return find(name).has_value(); }
   std::size_t count(std::string_view name) const;
   // The value of the first field of that name; valid until the fields change.
   std::optional<std::string_view> find(std::string_view name) const;
-  // The members of all fields of that name, split at commas and trimmed, empty ones left out
-  // (RFC 9110 section 5.6.1).
-  std::vector<std::string_view> list(std::string_view name) const;
-  // Whether any of them is one that `predicate` accepts.
+  // Whether `predicate` accepts any member of the fields of that name, split at commas and trimmed,
+  // empty ones left out (RFC 9110 section 5.6.1).
   template <class Predicate>
   bool any_listed(std::string_view name, Predicate predicate) const;
-  // Whether list(name) has this member, compared without case.
+  // Whether `member` is among them, compared without case.
   bool lists(std::string_view name, std::string_view member) const;
 
-  friend bool operator==(const Fields&, const Fields&) = default;
+  // Appends the lines of HTTP/1, without the empty one that ends a head (RFC 9112 section 5).
+  void append_lines(std::string& out) const;
+
+  friend bool operator==(const Fields& left, const Fields& right);
 
  private:
-  std::vector<Field> fields_;
+  struct Place {
+    std::uint32_t at = 0;
+    std::uint32_t name = 0;   // bytes
+    std::uint32_t value = 0;  // bytes, behind the name and ": "
+  };
+
+  Field at(const Place& place) const {
+    const std::string_view text(text_.data(), text_.size());
+    return {text.substr(place.at, place.name), text.substr(place.at + place.name + 2, place.value)};
+  }
+  Place write(std::string_view name, std::string_view value);
+
+  std::vector<char> text_;  // lines up to used_, then room
+  std::size_t used_ = 0;
+  std::vector<Place> places_;
 };
+
+class Fields::Iterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = Field;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const Field*;
+  using reference = Field;
+
+  Iterator(const Fields& fields, std::size_t index) : fields_(&fields), index_(index) {}
+  Field operator*() const { return (*fields_)[index_]; }
+  Iterator& operator++() {
+    ++index_;
+    return *this;
+  }
+  friend bool operator==(const Iterator&, const Iterator&) = default;
+
+ private:
+  const Fields* fields_;
+  std::size_t index_;
+};
+
+inline Fields::Iterator Fields::begin() const {
+  return {*this, 0};
+}
+
+inline Fields::Iterator Fields::end() const {
+  return {*this, size()};
+}
 
 template <class Predicate>
 bool Fields::any_listed(std::string_view name, Predicate predicate) const {
-  for (const Field& field : fields_) {
+  for (const Field field : *this) {
     if (!equals_ignoring_case(field.name, name)) {
       continue;
     }

@@ -13,33 +13,19 @@ namespace {
 
 constexpr std::string_view kInternalPrefix = "tunnel-";
 
-constexpr std::size_t kPseudoFields = 5;
-constexpr std::size_t kFieldsToCome = 4;  // the worker's own: Via and what its rules add
-
-template <class Predicate>
-void append_lowered(Fields from, Fields& to, Predicate is_left_out) {
-  for (Field& field : from) {
-    if (!is_left_out(field.name)) {
-      make_lower(field.name);
-      to.add(std::move(field.name), std::move(field.value));
-    }
-  }
-}
-
-Fields target_list(std::string method,
+Fields target_list(Fields fields,
+                   std::string_view method,
                    std::string_view protocol,
-                   const AbsoluteTarget& target,
-                   std::size_t more) {
-  Fields list;
-  list.reserve(kPseudoFields + more);
-  list.add(":method", std::move(method));
+                   const AbsoluteTarget& target) {
+  const std::string authority = target.authority.text();
+  fields.lower_names();
+  fields.prepend(
+      {{":scheme", target.scheme}, {":authority", authority}, {":path", target.path_and_query}});
   if (!protocol.empty()) {
-    list.add(":protocol", std::string(protocol));
+    fields.prepend({{":protocol", protocol}});
   }
-  list.add(":scheme", target.scheme);
-  list.add(":authority", target.authority.text());
-  list.add(":path", target.path_and_query);
-  return list;
+  fields.prepend({{":method", method}});
+  return fields;
 }
 
 bool is_lower_token(std::string_view name) {
@@ -77,7 +63,7 @@ struct PseudoFields {
 
 std::optional<HeadProblem> take_pseudo_fields(const Fields& list, PseudoFields& pseudo) {
   bool regular_seen = false;
-  for (const Field& field : list) {
+  for (const Field field : list) {
     if (!field.name.starts_with(':')) {
       regular_seen = true;
       continue;
@@ -111,7 +97,7 @@ bool is_regular(const Field& field) {
 
 std::optional<HeadProblem> judge_regular_fields(const Fields& list) {
   std::size_t lengths = 0;
-  for (const Field& field : list) {
+  for (const Field field : list) {
     const char* problem = is_regular(field) ? problem_of(field) : nullptr;
     if (problem != nullptr) {
       return malformed(problem);
@@ -123,11 +109,11 @@ std::optional<HeadProblem> judge_regular_fields(const Fields& list) {
   return std::nullopt;
 }
 
-// RFC 9113 section 8.2.3; crumbs without anything in them are left out.
+// RFC 9113 section 8.2.3.
 std::string joined_cookies(const Fields& list) {
   std::string cookies;
-  for (const Field& field : list) {
-    if (field.name == "cookie" && !field.value.empty()) {
+  for (const Field field : list) {
+    if (field.name == "cookie") {
       cookies.append(cookies.empty() ? "" : "; ").append(field.value);
     }
   }
@@ -136,16 +122,18 @@ std::string joined_cookies(const Fields& list) {
 
 // Regular fields go on but those :authority and this tunnel stand for; cookie crumbs become one
 // field, at the place of the first.
-void move_regular_fields(Fields& list, Fields& fields) {
-  std::string cookies = joined_cookies(list);
-  for (Field& field : list) {
-    const bool left_out = !is_regular(field) || field.name == "host" || field.name == "cookie" ||
-                          field.name.starts_with(kInternalPrefix);
-    if (!left_out) {
-      fields.add(std::move(field.name), std::move(field.value));
-    } else if (field.name == "cookie" && !cookies.empty()) {
-      fields.add(std::move(field.name), std::exchange(cookies, {}));
-    }
+void keep_regular_fields(Fields& fields) {
+  std::size_t crumbs = 0;
+  fields.remove_if([&crumbs](const Field& field) {
+    const bool is_cookie = field.name == "cookie";
+    const bool left_out = !is_regular(field) || field.name == "host" ||
+                          field.name.starts_with(kInternalPrefix) ||
+                          (is_cookie && field.value.empty());
+    crumbs += is_cookie && !left_out ? 1 : 0;
+    return left_out;
+  });
+  if (crumbs > 1) {
+    fields.set("cookie", joined_cookies(fields));
   }
 }
 
@@ -183,7 +171,6 @@ std::optional<HeadProblem> take_target(const PseudoFields& pseudo, TunnelRequest
   request.scheme = *pseudo.scheme;
   request.authority = std::move(*std::get_if<Authority>(&authority));
   request.head.target = *pseudo.path;
-  request.head.fields.add("Host", request.authority.host_field(request.scheme));
   return std::nullopt;
 }
 
@@ -206,11 +193,8 @@ std::optional<HeadProblem> take_kind(const PseudoFields& pseudo, TunnelRequest& 
 }  // namespace
 
 Fields to_h2_request(RequestHead head, const AbsoluteTarget& target) {
-  Fields list = target_list(std::move(head.method), "", target, head.fields.size());
-  append_lowered(std::move(head.fields), list, [](std::string_view name) {
-    return equals_ignoring_case(name, "host");
-  });
-  return list;
+  head.fields.remove("host");
+  return target_list(std::move(head.fields), head.method, "", target);
 }
 
 Fields to_h2_connect(const Authority& authority) {
@@ -218,36 +202,30 @@ Fields to_h2_connect(const Authority& authority) {
 }
 
 Fields to_h2_websocket(RequestHead head, const AbsoluteTarget& target) {
-  Fields list = target_list("CONNECT", "websocket", target, head.fields.size());
-  append_lowered(std::move(head.fields), list, [](std::string_view name) {
-    return is_hop_by_hop(name) || equals_ignoring_case(name, "host") ||
-           equals_ignoring_case(name, "sec-websocket-key");
+  head.fields.remove_if([](const Field& field) {
+    return is_hop_by_hop(field.name) || equals_ignoring_case(field.name, "host") ||
+           equals_ignoring_case(field.name, "sec-websocket-key");
   });
-  return list;
+  return target_list(std::move(head.fields), "CONNECT", "websocket", target);
 }
 
 Fields to_h2_response(ResponseHead head) {
-  Fields list;
-  list.reserve(head.fields.size() + 1);
-  list.add(":status", std::to_string(head.status));
-  append_lowered(std::move(head.fields), list, [](std::string_view) { return false; });
-  return list;
+  head.fields.lower_names();
+  head.fields.prepend({{":status", std::to_string(head.status)}});
+  return std::move(head.fields);
 }
 
-Fields to_h2_trailers(const Fields& trailers) {
-  Fields list;
-  append_lowered(trailers, list, [](std::string_view name) { return !may_be_trailer(name); });
-  return list;
-}
-
-Fields from_h2_trailers(const Fields& list) {
-  Fields trailers;
-  for (const Field& field : list) {
-    if (problem_of(field) == nullptr && may_be_trailer(field.name)) {
-      trailers.add(field.name, field.value);
-    }
-  }
+Fields to_h2_trailers(Fields trailers) {
+  trailers.remove_if([](const Field& field) { return !may_be_trailer(field.name); });
+  trailers.lower_names();
   return trailers;
+}
+
+Fields from_h2_trailers(Fields list) {
+  list.remove_if([](const Field& field) {
+    return problem_of(field) != nullptr || !may_be_trailer(field.name);
+  });
+  return list;
 }
 
 std::variant<TunnelRequest, HeadProblem> from_h2_request(Fields list) {
@@ -264,36 +242,38 @@ std::variant<TunnelRequest, HeadProblem> from_h2_request(Fields list) {
     return std::move(*problem);
   }
   if (request.kind != TunnelRequest::Kind::Connect) {
-    request.head.fields.reserve(list.size() + kFieldsToCome);
-    move_regular_fields(list, request.head.fields);
+    request.head.fields = std::move(list);
+    keep_regular_fields(request.head.fields);
+    request.head.fields.prepend({{"Host", request.authority.host_field(request.scheme)}});
   }
   return request;
 }
 
 std::optional<ResponseHead> from_h2_response(Fields list) {
-  if (list.empty() || list.begin()->name != ":status" || list.begin()->value.size() != 3) {
+  if (list.empty() || list[0].name != ":status" || list[0].value.size() != 3) {
     return std::nullopt;
   }
-  const auto status = parse_number(list.begin()->value);
+  const auto status = parse_number(list[0].value);
   if (!status || *status < 100 || *status > 599) {
     return std::nullopt;
   }
   ResponseHead head;
   head.status = static_cast<int>(*status);
   head.reason = reason_phrase(head.status);
-  head.fields.reserve(list.size() + kFieldsToCome);
   std::size_t lengths = 0;
-  for (auto field = list.begin() + 1; field != list.end(); ++field) {
-    if (problem_of(*field) != nullptr || field->name == "te") {
+  for (std::size_t i = 1; i < list.size(); ++i) {
+    const Field field = list[i];
+    if (problem_of(field) != nullptr || field.name == "te") {
       return std::nullopt;
     }
-    if (field->name == "content-length" && (!parse_number(field->value) || ++lengths > 1)) {
+    if (field.name == "content-length" && (!parse_number(field.value) || ++lengths > 1)) {
       return std::nullopt;
-    }
-    if (!field->name.starts_with(kInternalPrefix)) {
-      head.fields.add(std::move(field->name), std::move(field->value));
     }
   }
+  head.fields = std::move(list);
+  head.fields.remove_if([](const Field& field) {
+    return !is_regular(field) || field.name.starts_with(kInternalPrefix);
+  });
   return head;
 }
 

@@ -80,21 +80,6 @@ constexpr std::array kErrorPhrases = {
     Phrase{511, "Network Authentication Required"},
 };
 
-std::size_t text_size(const Fields& fields) {
-  std::size_t size = 2;
-  for (const Field& field : fields) {
-    size += field.name.size() + field.value.size() + 4;
-  }
-  return size;
-}
-
-void append_fields(const Fields& fields, std::string& out) {
-  for (const Field& field : fields) {
-    out.append(field.name).append(": ").append(field.value).append("\r\n");
-  }
-  out.append("\r\n");
-}
-
 std::string_view version_text(int minor_version) {
   return minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
@@ -110,24 +95,26 @@ bool is_field_value(std::string_view text) {
   if (!text.empty() && (is_blank(text.front()) || is_blank(text.back()))) {
     return false;
   }
-  return http::all_in_class(text, http::CharacterClass::Value);
+  return http::is_value_text(text);
 }
 
 void write_head(const RequestHead& head, std::string& out) {
-  constexpr std::size_t kStartLineRest = 12;
+  constexpr std::size_t kStartLineRest = 14;
   out.reserve(out.size() + head.method.size() + head.target.size() + kStartLineRest +
-              text_size(head.fields));
+              head.fields.bytes());
   out.append(head.method).append(" ").append(head.target).append(" ");
   out.append(version_text(head.minor_version)).append("\r\n");
-  append_fields(head.fields, out);
+  head.fields.append_lines(out);
+  out.append("\r\n");
 }
 
 void write_head(const ResponseHead& head, std::string& out) {
-  constexpr std::size_t kStartLineRest = 15;
-  out.reserve(out.size() + head.reason.size() + kStartLineRest + text_size(head.fields));
+  constexpr std::size_t kStartLineRest = 17;
+  out.reserve(out.size() + head.reason.size() + kStartLineRest + head.fields.bytes());
   out.append(version_text(head.minor_version)).append(" ").append(std::to_string(head.status));
   out.append(" ").append(head.reason).append("\r\n");
-  append_fields(head.fields, out);
+  head.fields.append_lines(out);
+  out.append("\r\n");
 }
 
 std::string_view reason_phrase(int status) {

@@ -11,6 +11,7 @@ namespace {
 // What a start line may hold beside its target: a method or a version, a status, a reason.
 constexpr std::size_t kStartLineExtra = 256;
 constexpr std::size_t kUsualFieldCount = 16;
+constexpr std::size_t kUsualFieldBytes = 512;
 
 // 0, 1, or -1 when it is no version at all, -2 when it is one we do not speak.
 int minor_version(std::string_view text) {
@@ -155,7 +156,7 @@ void HeadParser::take_request_line(std::string_view line) {
   request_.method = method;
   request_.target = target;
   request_.minor_version = minor;
-  request_.fields.reserve(kUsualFieldCount);
+  request_.fields.reserve(kUsualFieldCount, kUsualFieldBytes);
   have_start_line_ = true;
 }
 
@@ -178,14 +179,14 @@ void HeadParser::take_status_line(std::string_view line) {
   }
   const std::string_view reason =
       line.size() > kStatusEnd ? line.substr(kStatusEnd + 1) : std::string_view();
-  if (!http::all_in_class(reason, http::CharacterClass::Value)) {
+  if (!http::is_value_text(reason)) {
     refuse(400, "the reason has a control character");
     return;
   }
   response_.minor_version = minor;
   response_.status = static_cast<int>(*status);
   response_.reason = reason;
-  response_.fields.reserve(kUsualFieldCount);
+  response_.fields.reserve(kUsualFieldCount, kUsualFieldBytes);
   have_start_line_ = true;
 }
 
@@ -199,7 +200,7 @@ void HeadParser::take_field_line(std::string_view line) {
     refuse(431, "the head has more than " + std::to_string(limits_.max_fields) + " fields");
     return;
   }
-  fields().add_copy(field.name, field.value);
+  fields().add(field.name, field.value);
 }
 
 void HeadParser::finish() {

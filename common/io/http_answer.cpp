@@ -61,7 +61,7 @@ void HttpConnection::write_head_of(const HttpResponse& response,
   if (!service_.settings.server_name.empty()) {
     head.fields.add("Server", service_.settings.server_name);
   }
-  for (const Field& field : response.fields) {
+  for (const Field field : response.fields) {
     if (may_pass(field)) {
       head.fields.add(field.name, field.value);
     }

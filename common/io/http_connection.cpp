@@ -12,15 +12,6 @@ namespace {
 // How much of later requests is taken from the kernel while one is being answered.
 constexpr std::size_t kMaxAhead = 64 * 1024;
 
-bool lists_member(const Fields& fields, std::string_view name, std::string_view member) {
-  for (const std::string_view each : fields.list(name)) {
-    if (equals_ignoring_case(each, member)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 HttpConnection::HttpConnection(HttpService& service,
@@ -108,7 +99,7 @@ void HttpConnection::take_head() {
   parser_ = HeadParser(HeadParser::Kind::Request);
   is_head_request_ = request_.head.method == "HEAD";
   is_old_client_ = request_.head.minor_version == 0;
-  close_wanted_ = is_old_client_ || lists_member(request_.head.fields, "Connection", "close");
+  close_wanted_ = is_old_client_ || request_.head.fields.lists("Connection", "close");
   if (const auto problem = prepare_request()) {
     refuse(*problem);
     return;

@@ -117,8 +117,10 @@ void HttpTransfer::set_request() {
   const auto add_line = [this](const std::string& line) {
     lines_ = curl_slist_append(lines_, line.c_str());
   };
-  for (const Field& field : call_.fields) {
-    add_line(field.value.empty() ? field.name + ";" : field.name + ": " + field.value);
+  for (const Field field : call_.fields) {
+    std::string line(field.name);
+    line.append(field.value.empty() ? ";" : ": ").append(field.value);
+    add_line(line);
   }
   // What curl would add by itself: no waiting for a 100, no invented media type.
   add_line("Expect:");
@@ -190,8 +192,7 @@ void HttpTransfer::take_field_line(std::string_view line) {
   if (line.starts_with("HTTP/")) {
     answer_.fields = Fields{};  // an interim response (1xx) came before
   } else if (colon != std::string_view::npos) {
-    answer_.fields.add(std::string(line.substr(0, colon)),
-                       std::string(trim(line.substr(colon + 1))));
+    answer_.fields.add(line.substr(0, colon), trim(line.substr(colon + 1)));
   }
 }
 

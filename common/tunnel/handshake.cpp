@@ -114,7 +114,7 @@ std::optional<HeadProblem> check_upgrade(const RequestHead& head) {
   if (!single(fields, "Host")) {
     return malformed("one Host field is needed");
   }
-  if (!names_upgrade(fields)) {
+  if (!fields.lists("Connection", "upgrade")) {
     return malformed("Connection must name upgrade");
   }
   if (const auto upgrade = single(fields, "Upgrade");

@@ -85,7 +85,8 @@ Result<TunnelSessionAnswer> parse_upgrade_answer(const ResponseHead& head) {
                  "the server answered " + std::to_string(head.status) + " instead of 101");
   }
   const auto upgrade = single(head.fields, "Upgrade");
-  if (!upgrade || !equals_ignoring_case(*upgrade, "tunnel") || !names_upgrade(head.fields)) {
+  if (!upgrade || !equals_ignoring_case(*upgrade, "tunnel") ||
+      !head.fields.lists("Connection", "upgrade")) {
     return Error(ErrorKind::Protocol, "the server's 101 does not upgrade to tunnel");
   }
   if (single(head.fields, "ALPN") != std::string_view("h2")) {

@@ -22,11 +22,4 @@ inline std::optional<std::string_view> single(const Fields& fields, std::string_
   return fields.find(name);
 }
 
-inline bool names_upgrade(const Fields& fields) {
-  const auto options = fields.list("Connection");
-  return std::any_of(options.begin(), options.end(), [](std::string_view option) {
-    return equals_ignoring_case(option, "upgrade");
-  });
-}
-
 }  // namespace scpool

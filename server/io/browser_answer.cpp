@@ -208,7 +208,7 @@ void BrowserAnswer::refusal(const std::string& node,
   if (!refusal.error_type.empty()) {
     head.fields.add("Proxy-Status", node + "; error=" + refusal.error_type);
   }
-  for (const Field& field : more) {
+  for (const Field field : more) {
     head.fields.add(field.name, field.value);
   }
   whole(std::move(head), refusal.sentence + "\n");

@@ -99,7 +99,7 @@ void IngressExchange::browser_drained() {
 }
 
 void IngressExchange::on_trailers(Fields trailers) {
-  response_trailers_ = from_h2_trailers(trailers);
+  response_trailers_ = from_h2_trailers(std::move(trailers));
 }
 
 void IngressExchange::on_end() {

@@ -13,7 +13,7 @@ namespace {
 
 std::size_t head_size(const RequestHead& head) {
   std::size_t size = head.method.size() + head.target.size() + 12;
-  for (const Field& field : head.fields) {
+  for (const Field field : head.fields) {
     size += field.name.size() + field.value.size() + 4;
   }
   return size;

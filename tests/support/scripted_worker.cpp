@@ -87,7 +87,7 @@ void ScriptedWorker::Exchange::on_end() {
 
 void ScriptedWorker::Exchange::answer(const Fields& more, std::string_view text) {
   Fields list{{":status", "200"}, {"content-length", std::to_string(text.size())}};
-  for (const Field& field : more) {
+  for (const Field field : more) {
     list.add(field.name, field.value);
   }
   worker->link->respond(stream, list, text.empty());

@@ -101,7 +101,7 @@ struct SiteWorld {
                    {":scheme", site_tls == nullptr ? "http" : "https"},
                    {":authority", authority()},
                    {":path", std::move(path)}};
-    for (const Field& field : extra) {
+    for (const Field field : extra) {
       list.add(field.name, field.value);
     }
     return list;

@@ -14,11 +14,12 @@ constexpr std::array<std::string_view, 4> kSecretFields = {
 
 std::string fields_text(const Fields& fields) {
   std::string text;
-  for (const Field& field : fields) {
+  for (const Field field : fields) {
     const bool secret = std::any_of(kSecretFields.begin(), kSecretFields.end(), [&](auto name) {
       return equals_ignoring_case(name, field.name);
     });
-    text += (text.empty() ? "" : "; ") + field.name + ": " + (secret ? "***" : field.value);
+    text.append(text.empty() ? "" : "; ").append(field.name).append(": ");
+    text.append(secret ? "***" : field.value);
   }
   return text;
 }

@@ -131,7 +131,7 @@ void OriginExchange::on_body(std::span<const ByteView> parts) {
 }
 
 void OriginExchange::on_trailers(Fields trailers) {
-  request_trailers_ = from_h2_trailers(trailers);
+  request_trailers_ = from_h2_trailers(std::move(trailers));
 }
 
 void OriginExchange::on_end() {

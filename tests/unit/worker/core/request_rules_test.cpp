@@ -10,7 +10,7 @@ namespace {
 TunnelRequest request(const Fields& extra = {}) {
   Fields list = {
       {":method", "POST"}, {":scheme", "http"}, {":authority", "a.test:80"}, {":path", "/x"}};
-  for (const Field& field : extra) {
+  for (const Field field : extra) {
     list.add(field.name, field.value);
   }
   return std::get<TunnelRequest>(from_h2_request(list));
@@ -26,8 +26,9 @@ TEST_CASE("Via names this worker, and its own name is a loop") {
   const WorkerConfig config;
   TunnelRequest first = request({{"via", "1.1 server-1"}});
   CHECK_FALSE(prepare_for_site(first, config, "worker-1"));
-  CHECK(first.head.fields.list("via") ==
-        std::vector<std::string_view>{"1.1 server-1", "2 worker-1"});
+  CHECK(first.head.fields.count("via") == 2);
+  CHECK(first.head.fields.lists("via", "1.1 server-1"));
+  CHECK(first.head.fields.lists("via", "2 worker-1"));
 
   TunnelRequest again = request({{"via", "1.1 server-1, 2 worker-1"}});
   const auto error = prepare_for_site(again, config, "worker-1");
