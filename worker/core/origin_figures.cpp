@@ -8,11 +8,11 @@ namespace {
 constexpr std::string_view kOther = "other";
 
 // RFC 9110 section 9.3 and RFC 5789; others would let clients name our labels.
-std::string method_label(std::string_view method) {
+std::string_view method_label(std::string_view method) {
   constexpr std::array<std::string_view, 9> kMethods = {
       "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
-  const bool known = std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
-  return std::string(known ? method : kOther);
+  const auto* const known = std::find(kMethods.begin(), kMethods.end(), method);
+  return known == kMethods.end() ? kOther : *known;
 }
 
 template <std::size_t Bounds>
@@ -34,7 +34,7 @@ void OriginFigures::request_finished(std::string_view method,
                                      Duration duration,
                                      std::uint64_t request_bytes,
                                      std::uint64_t response_bytes) {
-  const std::string label = method_label(method);
+  const std::string_view label = method_label(method);
   --in_flight_[label];
   RequestFigures& figures = requests_[{status, label}];
   count(figures.duration, kDurationBounds, std::chrono::duration<double>(duration).count());

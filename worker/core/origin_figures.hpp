@@ -57,15 +57,15 @@ class OriginFigures {
   // The caller says "localhost" for loopback in every spelling. The reference stays good.
   DialFigures& dials(std::string_view host);
 
-  using RequestKey = std::pair<int, std::string>;  // code, method
+  using RequestKey = std::pair<int, std::string_view>;  // code, method
   const std::map<RequestKey, RequestFigures>& requests() const { return requests_; }
-  const std::map<std::string, std::int64_t>& in_flight() const { return in_flight_; }
+  const std::map<std::string_view, std::int64_t>& in_flight() const { return in_flight_; }
   const std::map<ProxyErrorReason, std::uint64_t>& proxy_errors() const { return proxy_errors_; }
   const std::map<std::string, DialFigures, std::less<>>& dials_by_host() const { return dials_; }
 
  private:
   std::map<RequestKey, RequestFigures> requests_;
-  std::map<std::string, std::int64_t> in_flight_;
+  std::map<std::string_view, std::int64_t> in_flight_;
   std::map<ProxyErrorReason, std::uint64_t> proxy_errors_;
   std::map<std::string, DialFigures, std::less<>> dials_;
 };

@@ -86,13 +86,9 @@ IpAddress plain(const IpAddress& address) {
   return address.embedded_v4().value_or(address);
 }
 
-}  // namespace
-
-bool is_ambiguous_address(std::string_view host) {
-  host = without_root(host);
-  if (IpAddress::parse(host)) {
-    return false;
-  }
+// A name whose last label is a number is an IPv4 address in a form that others may read differently
+// ("127.1", "2130706433", "0x7f000001", "0177.0.0.1"); only four plain decimals are one for us.
+bool ends_in_number(std::string_view host) {
   const std::string_view last = host.substr(host.rfind('.') + 1);  // npos + 1 is 0
   const auto all_in = [](std::string_view text, std::string_view set) {
     return text.find_first_not_of(set) == std::string_view::npos;
@@ -102,6 +98,8 @@ bool is_ambiguous_address(std::string_view host) {
          (lowered.starts_with("0x") &&
           all_in(std::string_view(lowered).substr(2), "0123456789abcdef"));
 }
+
+}  // namespace
 
 bool is_localhost_name(std::string_view host) {
   host = without_root(host);
@@ -146,10 +144,10 @@ void OriginPolicy::forbid(const ForbiddenEndpoint& endpoint) {
 std::optional<ProxyError> OriginPolicy::judge_name(const Authority& authority,
                                                    Purpose purpose) const {
   const std::string_view host = without_root(authority.host);
-  if (!authority.is_ipv6_literal && is_ambiguous_address(host)) {
+  const auto literal = IpAddress::parse(host);
+  if (!literal && !authority.is_ipv6_literal && ends_in_number(host)) {
     return denied("the host is a number that is not written as an IP address");
   }
-  const auto literal = IpAddress::parse(host);
   const bool local = is_localhost_name(host) || (literal && is_local_address(*literal));
   if (local && localhost_ == LocalhostPolicy::Deny) {
     return denied("localhost is not reachable through this tunnel; --proxy-localhost allows it");
@@ -173,10 +171,11 @@ std::optional<ProxyError> OriginPolicy::judge_address(const IpAddress& address,
     return prohibited("the address is link-local, multicast or a metadata service");
   }
   for (const ForbiddenEndpoint& endpoint : forbidden_) {
-    const bool same = is_unspecified(endpoint.address) ? is_local_address(address)
-                                                       : plain(endpoint.address) == plain(address);
-    const bool both_local = is_local_address(endpoint.address) && is_local_address(address);
-    if (endpoint.port == port && (same || both_local)) {
+    if (endpoint.port != port) {
+      continue;
+    }
+    const bool both_local = is_local_address(address) && is_local_address(endpoint.address);
+    if (both_local || plain(endpoint.address) == plain(address)) {
       return prohibited("the address belongs to the tunnel itself");
     }
   }

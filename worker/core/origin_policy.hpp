@@ -56,9 +56,6 @@ struct OriginName {
 };
 OriginName origin_name(const Authority& authority);
 
-// A name whose last label is a number is an IPv4 address in a form that others may read differently
-// ("127.1", "2130706433", "0x7f000001", "0177.0.0.1"); only four plain decimals are one for us.
-bool is_ambiguous_address(std::string_view host);
 bool is_localhost_name(std::string_view host);
 // Loopback and the unspecified addresses, as they are or inside IPv6.
 bool is_local_address(const IpAddress& address);

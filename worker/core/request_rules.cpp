@@ -43,7 +43,7 @@ std::optional<ProxyError> prepare_for_site(TunnelRequest& request,
   }
   add_via(fields, "2", pseudonym);
   apply_rules_keeping_framing(config, fields);
-  if (!fields.contains("Authorization")) {
+  if (!config.credentials.empty() && !fields.contains("Authorization")) {
     const SiteCredential* credential =
         find_credential(config.credentials, request.authority.host, request.authority.port);
     if (credential != nullptr) {

@@ -18,7 +18,7 @@ double seconds(Duration duration) {
 template <std::size_t Bounds>
 void write_histogram(MetricsText& out,
                      const std::string& code,
-                     const std::string& method,
+                     std::string_view method,
                      const std::array<double, Bounds>& bounds,
                      const Histogram<Bounds>& histogram) {
   std::uint64_t below = 0;
