@@ -129,10 +129,6 @@ OriginGatewaySettings Worker::gateway_settings() {
   if (api_endpoint_) {
     settings.own_endpoints.push_back(*api_endpoint_);
   }
-  const LogHttpMode mode = config_.log_http.proxy;
-  if (mode == LogHttpMode::Headers || mode == LogHttpMode::Body) {
-    settings.record = OriginGatewaySettings::Record::LinesAndFields;
-  }
   settings.on_request_done = [this](const RequestRecord& record) { log_request(record); };
   return settings;
 }

@@ -98,6 +98,52 @@ TEST_CASE("a site that does not answer in time") {
   CHECK(client.field("proxy-status").find("http_response_timeout") != std::string::npos);
 }
 
+TEST_CASE("one of several sites answers in time, and each other request has its own end") {
+  SiteWorld world;
+  world.config.http.response_header_timeout = 1s;
+  TunnelClient& early = world.open(world.head("GET", "/early"));
+  world.site_got("\r\n\r\n", 0);
+  TunnelClient& good = world.open(world.head("GET", "/good"));
+  world.site_got("\r\n\r\n", 1).stream->write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  world.finished(good);
+  TunnelClient& late = world.open(world.head("GET", "/late"));
+  world.finished(early);
+  world.finished(late);
+  CHECK(good.status() == "200");
+  CHECK(early.status() == "504");
+  CHECK(late.status() == "504");
+  CHECK(world.gateway->active_requests() == 0);
+}
+
+TEST_CASE("an idle connection serves its own site only, and goes when it stirs or is old") {
+  SiteWorld world;
+  const auto ask = [&world](const Fields& head, std::size_t connection) {
+    TunnelClient& client = world.open(head);
+    RecordedStream& site = world.site_got("\r\n\r\n", connection);
+    site.received.clear();
+    site.stream->write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    world.finished(client);
+  };
+  const std::string port = std::to_string(world.listener->endpoint().port);
+  SUBCASE("stirred") {
+    ask(world.head("GET"), 0);
+    ask(get("localhost:" + port), 1);  // another name for the same listener
+    ask(world.head("GET"), 0);
+    CHECK(world.gateway->kept_connections() == 2);
+    world.site[0]->stream->write("unasked");
+    REQUIRE(world.until([&] { return world.gateway->kept_connections() == 1; }));
+    ask(get("localhost:" + port), 1);
+    ask(world.head("GET"), 2);
+    CHECK(world.figures.dials("localhost").closed == 1);
+  }
+  SUBCASE("old") {
+    world.config.http.idle_connection_timeout = 20ms;
+    ask(world.head("GET"), 0);
+    REQUIRE(world.until([&] { return world.gateway->kept_connections() == 0; }));
+    CHECK(world.figures.dials("localhost").closed == 1);
+  }
+}
+
 TEST_CASE("https to a site is verified") {
   SiteWorld world;
   const TlsPairContexts contexts;

@@ -68,6 +68,7 @@ struct SiteWorld {
     REQUIRE(made.ok());
     listener = std::move(made).value();
     config.localhost = localhost;
+    config.log_http.proxy = worker::LogHttpMode::Headers;
     config.http.dial_timeout = std::chrono::seconds{25};
     config.http.dial_attempts = 1;
     config.http.idle_connection_timeout = std::chrono::seconds{90};
@@ -89,7 +90,6 @@ struct SiteWorld {
             .site_tls = client_tls,
             .pseudonym = "worker-1",
             .own_endpoints = own_endpoints,
-            .record = worker::OriginGatewaySettings::Record::LinesAndFields,
             .on_request_done =
                 [this](const worker::RequestRecord& record) { records.push_back(record); }},
         figures);

@@ -31,16 +31,24 @@ std::string short_url(const std::string& url) {
 
 }  // namespace
 
+bool logs(LogHttpMode mode, int status) {
+  const bool failed = status >= 500 || status == 0;
+  return mode == LogHttpMode::Errors ? failed : mode != LogHttpMode::None;
+}
+
+bool logs_fields(LogHttpMode mode) {
+  return mode == LogHttpMode::Headers || mode == LogHttpMode::Body;
+}
+
 void log_http(Log& log, LogHttpMode mode, const HttpLogLine& line) {
-  const bool failed = line.status >= 500 || line.status == 0;
-  if (mode == LogHttpMode::None || (mode == LogHttpMode::Errors && !failed)) {
+  if (!logs(mode, line.status)) {
     return;
   }
   std::string message = line.id.empty() ? "" : "[" + line.id + "] ";
   message += line.method + " " + (mode == LogHttpMode::ShortUrl ? short_url(line.url) : line.url);
   const std::string status = std::to_string(line.status);
   const std::string duration = duration_text(line.duration);
-  if (mode == LogHttpMode::Headers || mode == LogHttpMode::Body) {
+  if (logs_fields(mode)) {
     const bool bodies = mode == LogHttpMode::Body;
     log.info(line.module,
              message,

@@ -26,7 +26,10 @@ struct HttpLogLine {
   std::string response_body = {};
 };
 
-// With mode Errors: only what got 500 and more, or no answer.
+// Whether a line is wanted: with mode Errors only of what got 500 and more, or no answer.
+bool logs(LogHttpMode mode, int status);
+bool logs_fields(LogHttpMode mode);
+// Nothing when no line is wanted.
 void log_http(Log& log, LogHttpMode mode, const HttpLogLine& line);
 
 }  // namespace scpool::worker

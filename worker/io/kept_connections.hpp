@@ -3,10 +3,7 @@
 // of its own because it outlives every request. Owned by the gateway.
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "common/base/time.hpp"
@@ -16,29 +13,29 @@
 
 namespace scpool::worker {
 
-class KeptConnections {
+class KeptConnections final : private SiteConnection::Keeper {
  public:
   // `idle` zero: they are kept until the site ends them.
   KeptConnections(EventLoop& loop, Duration idle);
-  KeptConnections(const KeptConnections&) = delete;
-  KeptConnections& operator=(const KeptConnections&) = delete;
-  ~KeptConnections();
+  virtual ~KeptConnections() = default;
 
   void keep(std::unique_ptr<SiteConnection> connection);
   // The one used last, since the site has had least time to give it up; null when there is none.
-  std::unique_ptr<SiteConnection> take(const std::string& key);
-  std::size_t size() const { return size_; }
+  std::unique_ptr<SiteConnection> take(const Authority& authority, bool tls);
+  std::size_t size() const { return kept_.size(); }
 
  private:
-  class Entry;
+  struct Kept {
+    std::unique_ptr<SiteConnection> connection;
+    Instant expires;
+  };
 
-  void drop(Entry& entry);
+  void on_stirred(SiteConnection& connection) override;
   void sweep();
 
   EventLoop& loop_;
   Duration idle_;
-  std::map<std::string, std::vector<std::unique_ptr<Entry>>> entries_;  // the newest at the end
-  std::size_t size_ = 0;
+  std::vector<Kept> kept_;  // in the order they were kept, and so they expire
   Timer sweep_timer_;
 };
 

@@ -74,7 +74,7 @@ void LocalApi::answer(const HttpRequest& request, HttpReply reply) {
   HttpLogLine line{.module = "api", .method = request.head.method, .url = request.head.target};
   line.status = response.status;
   line.duration = loop_.now() - started;
-  if (config_.log_http.api == LogHttpMode::Headers || config_.log_http.api == LogHttpMode::Body) {
+  if (logs_fields(config_.log_http.api)) {
     line.request_fields = request.head.fields;
     line.response_fields = response.fields;
     line.response_body = response.body;

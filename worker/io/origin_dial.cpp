@@ -85,13 +85,13 @@ OriginDial::OriginDial(EventLoop& loop,
       policy_(policy),
       settings_(std::move(settings)),
       on_done_(std::move(on_done)),
-      figures_(figures.dials(host_label(settings_.authority))),
+      figures_(figures.dials(host_label(settings_.site.authority))),
       timer_(loop) {}
 
 OriginDial::~OriginDial() = default;
 
 void OriginDial::start() {
-  OriginName name = origin_name(settings_.authority);
+  OriginName name = origin_name(settings_.site.authority);
   if (!name.addresses.empty()) {
     dial_those_allowed(name.addresses);
     return;
@@ -130,7 +130,7 @@ void OriginDial::take_answer(const Result<std::vector<std::string>>& answer) {
 void OriginDial::dial_those_allowed(const std::vector<IpAddress>& addresses) {
   std::optional<ProxyError> refusal;
   for (const IpAddress& address : addresses) {
-    if (auto problem = policy_.judge_address(address, settings_.authority.port)) {
+    if (auto problem = policy_.judge_address(address, settings_.site.authority.port)) {
       refusal = std::move(problem);
     } else {
       addresses_.push_back(address);
@@ -160,8 +160,8 @@ void OriginDial::turn() {
     if (plan_->round() > 0 && due.address == 0) {
       ++figures_.retries;
     }
-    attempts_.push_back(
-        std::make_unique<Attempt>(*this, addresses_.at(due.address), settings_.authority.port));
+    attempts_.push_back(std::make_unique<Attempt>(
+        *this, addresses_.at(due.address), settings_.site.authority.port));
   }
   switch (plan_->state(now)) {
     case DialPlan::State::TimedOut:
@@ -200,7 +200,7 @@ void OriginDial::on_attempt_open(Attempt& attempt) {
     }
   }
   drop_attempts_but(&attempt);
-  if (settings_.tls != nullptr) {
+  if (settings_.site.tls) {
     begin_tls(attempt);
   } else {
     succeed(attempt);
@@ -209,7 +209,7 @@ void OriginDial::on_attempt_open(Attempt& attempt) {
 
 void OriginDial::begin_tls(Attempt& attempt) {
   phase_ = Phase::ShakingHands;
-  const OriginName name = origin_name(settings_.authority);
+  const OriginName name = origin_name(settings_.site.authority);
   if (settings_.times.tls_handshake_timeout > Duration::zero()) {
     timer_.start(settings_.times.tls_handshake_timeout, [this] {
       fail(site_error(ProxyErrorReason::ConnectionTimeout,
@@ -260,7 +260,7 @@ void OriginDial::succeed(Attempt& attempt) {
   phase_ = Phase::Done;
   timer_.cancel();
   ++figures_.dialed;
-  auto connection = std::make_unique<SiteConnection>(attempt.release(), settings_.key, figures_);
+  auto connection = std::make_unique<SiteConnection>(attempt.release(), settings_.site, figures_);
   for (auto& done : attempts_) {
     loop_.retire(std::move(done));
   }

@@ -21,10 +21,9 @@
 namespace scpool::worker {
 
 struct OriginDialSettings {
-  Authority authority;
-  const TlsContext* tls = nullptr;  // null: no TLS
+  Site site;
+  const TlsContext* tls = nullptr;  // for sites that speak it
   HttpTimes times;
-  std::string key;  // for kept_connections
 };
 
 class OriginDial {

@@ -5,8 +5,17 @@
 
 #include "common/base/byte_parts.hpp"
 #include "worker/core/request_rules.hpp"
+#include "worker/io/http_log.hpp"
 
 namespace scpool::worker {
+
+OriginExchange::OriginExchange(OriginContext& context,
+                               TunnelPlace place,
+                               TunnelRequest request,
+                               std::string id)
+    : OriginRelay(context, place, std::move(request), std::move(id)),
+      head_taken_(context.loop, [this] { start(Upload::Chunked); }) {}
+
 void OriginExchange::begin() {
   Fields& fields = request().head.fields;
   if (fields.contains("TE")) {
@@ -22,7 +31,7 @@ void OriginExchange::begin() {
     start(Upload::Chunked);
   } else {
     // The stream's end, when there is no body, comes with the same bytes as its head.
-    timer().start(Duration::zero(), [this] { start(Upload::Chunked); });
+    head_taken_.arm();
   }
 }
 
@@ -35,13 +44,13 @@ void OriginExchange::start(Upload upload) {
   if (upload == Upload::Chunked) {
     request().head.fields.add("Transfer-Encoding", "chunked");
   }
-  if (context().settings.record == OriginGatewaySettings::Record::LinesAndFields) {
+  if (logs_fields(context().settings.config->log_http.proxy)) {
     open_record().request_fields = request().head.fields;
   }
   // Only what may be sent twice goes on a kept connection, since the site may just be closing it.
   const bool repeatable = upload == Upload::None && is_idempotent(request().head.method) &&
                           request().kind == TunnelRequest::Kind::Exchange;
-  auto kept = repeatable ? context().kept.take(site_key()) : nullptr;
+  auto kept = repeatable ? take_kept() : nullptr;
   if (kept != nullptr) {
     reused_ = true;
     use_site(std::move(kept));
@@ -102,11 +111,17 @@ void OriginExchange::await_response_head() {
   if (finished() || reader_ || limit <= Duration::zero()) {
     return;
   }
-  timer().start(limit, [this] {
-    answer_error({ProxyErrorReason::HttpResponseTimeout,
-                  ProxyErrorOrigin::Site,
-                  "the site did not begin its answer in time"});
-  });
+  start_deadline(limit);
+}
+
+void OriginExchange::on_deadline() {
+  if (upgraded_) {
+    OriginRelay::on_deadline();
+    return;
+  }
+  answer_error({ProxyErrorReason::HttpResponseTimeout,
+                ProxyErrorOrigin::Site,
+                "the site did not begin its answer in time"});
 }
 
 void OriginExchange::on_body(std::span<const ByteView> parts) {
@@ -141,7 +156,6 @@ void OriginExchange::on_end() {
   }
   request_ended_ = true;
   if (!started_) {
-    cancel_timer();
     start(Upload::None);
     return;
   }

@@ -11,7 +11,7 @@ namespace scpool::worker {
 
 class OriginExchange final : public OriginRelay {
  public:
-  using OriginRelay::OriginRelay;
+  OriginExchange(OriginContext& context, TunnelPlace place, TunnelRequest request, std::string id);
 
   void begin() override;
 
@@ -27,6 +27,7 @@ class OriginExchange final : public OriginRelay {
   void on_site_bytes(ByteView bytes) override;
   void on_site_end() override;
   void on_site_failed(const Error& error) override;
+  void on_deadline() override;
 
   void start(Upload upload);
   void send_head();
@@ -45,6 +46,7 @@ class OriginExchange final : public OriginRelay {
   void protocol_error(const std::string& sentence);
   void release_when_done();
 
+  TurnEnd head_taken_;  // with everything that came in the same turn
   Upload upload_ = Upload::Open;
   bool started_ = false;
   bool sent_head_ = false;

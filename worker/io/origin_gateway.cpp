@@ -1,8 +1,10 @@
 #include "worker/io/origin_gateway.hpp"
 
-#include <unordered_map>
+#include <algorithm>
 
+#include "common/io/timer.hpp"
 #include "worker/core/request_rules.hpp"
+#include "worker/io/http_log.hpp"
 #include "worker/io/origin_exchange.hpp"
 
 namespace scpool::worker {
@@ -34,7 +36,8 @@ struct OriginGateway::Core final : public OriginRequestOwner {
                 figures,
                 OriginPolicy(settings.config->localhost, &settings.config->deny_domains.compiled),
                 KeptConnections(loop, settings.config->http.idle_connection_timeout),
-                *this} {
+                *this},
+        timer(loop) {
     for (const Endpoint& endpoint : settings.own_endpoints) {
       forbid(endpoint);
     }
@@ -51,9 +54,14 @@ struct OriginGateway::Core final : public OriginRequestOwner {
   void serve(TunnelLink& link, StreamId stream, Fields head);
   std::optional<ProxyError> judge(TunnelRequest& request) const;
   void on_request_finished(OriginRequest& request) override;
+  void on_deadline_set(Instant deadline) override;
+  void wake();
 
   OriginContext context;
-  std::unordered_map<const OriginRequest*, std::unique_ptr<OriginRequest>> requests;
+  std::vector<std::unique_ptr<OriginRequest>> requests;  // each knows its slot
+  // One for all deadlines: most requests are done long before theirs, and then cost it nothing.
+  Timer timer;
+  Instant armed = kNever;
 };
 
 // Nothing when the request may be sent to its site; in the order of reference section e.3.
@@ -68,7 +76,8 @@ std::optional<ProxyError> OriginGateway::Core::judge(TunnelRequest& request) con
 }
 
 void OriginGateway::Core::serve(TunnelLink& link, StreamId stream, Fields head) {
-  std::string id = request_id(head);
+  std::string id =
+      context.settings.config->log_http.proxy == LogHttpMode::None ? "" : request_id(head);
   const std::string method(head.find(":method").value_or(""));
   auto parsed = from_h2_request(std::move(head));
   const auto* problem = std::get_if<HeadProblem>(&parsed);
@@ -89,7 +98,8 @@ void OriginGateway::Core::serve(TunnelLink& link, StreamId stream, Fields head) 
     task = std::make_unique<OriginExchange>(context, place, std::move(request), std::move(id));
   }
   OriginRequest& started = *task;
-  requests.emplace(&started, std::move(task));
+  started.set_slot(requests.size());
+  requests.push_back(std::move(task));
   link.attach(stream, started);
   if (error) {
     started.refuse(*error);
@@ -99,16 +109,40 @@ void OriginGateway::Core::serve(TunnelLink& link, StreamId stream, Fields head) 
 }
 
 void OriginGateway::Core::on_request_finished(OriginRequest& request) {
-  const auto place = requests.find(&request);
-  if (place == requests.end()) {
-    return;
+  const std::size_t slot = request.slot();
+  auto owned = std::exchange(requests[slot], std::move(requests.back()));
+  requests.pop_back();
+  if (slot < requests.size()) {
+    requests[slot]->set_slot(slot);
   }
-  auto owned = std::move(place->second);
-  requests.erase(place);
-  if (context.settings.on_request_done) {
-    context.settings.on_request_done(owned->record());
+  if (context.settings.on_request_done &&
+      logs(context.settings.config->log_http.proxy, owned->status())) {
+    context.settings.on_request_done(owned->take_record());
   }
   context.loop.retire(std::move(owned));
+}
+
+void OriginGateway::Core::on_deadline_set(Instant deadline) {
+  if (deadline < armed) {
+    armed = deadline;
+    timer.start(deadline - context.loop.now(), [this] { wake(); });
+  }
+}
+
+void OriginGateway::Core::wake() {
+  armed = kNever;
+  // Backwards, since one that finishes gives its slot to the last.
+  for (std::size_t i = requests.size(); i-- > 0;) {
+    if (i < requests.size()) {
+      requests[i]->wake(context.loop.now());
+    }
+  }
+  for (const auto& request : requests) {
+    armed = std::min(armed, request->deadline());
+  }
+  if (armed != kNever) {
+    timer.start(armed - context.loop.now(), [this] { wake(); });
+  }
 }
 
 OriginGateway::OriginGateway(EventLoop& loop,
@@ -118,7 +152,7 @@ OriginGateway::OriginGateway(EventLoop& loop,
 
 OriginGateway::~OriginGateway() {
   while (!core_->requests.empty()) {
-    core_->requests.begin()->second->stop();
+    core_->requests.back()->stop();
   }
 }
 
@@ -128,7 +162,7 @@ void OriginGateway::serve(TunnelLink& link, StreamId stream, Fields head) {
 
 void OriginGateway::link_gone(TunnelLink& link) {
   std::vector<OriginRequest*> gone;
-  for (const auto& [key, request] : core_->requests) {
+  for (const auto& request : core_->requests) {
     if (request->link() == &link) {
       gone.push_back(request.get());
     }

@@ -33,8 +33,8 @@ struct RequestRecord {
   std::uint64_t request_bytes = 0;  // bodies, without heads
   std::uint64_t response_bytes = 0;
   std::optional<ProxyError> error;  // what we had to say, or why it broke off
-  Fields request_fields;            // as sent to the site; only with LinesAndFields
-  Fields response_fields;           // as they came; only with LinesAndFields
+  Fields request_fields;            // as sent to the site; only when the log wants fields
+  Fields response_fields;           // as they came; only when the log wants fields
 };
 
 struct OriginGatewaySettings {
@@ -44,9 +44,8 @@ struct OriginGatewaySettings {
   // Never reached: our own TCP listeners ("0.0.0.0" and "::" mean every own address) and the tunnel
   // server's endpoints.
   std::vector<Endpoint> own_endpoints;
-  enum class Record { Lines, LinesAndFields };
-  Record record = Record::Lines;
-  std::function<void(const RequestRecord&)> on_request_done;  // may be empty
+  // For each request that config->log_http.proxy wants in the log; may be empty.
+  std::function<void(const RequestRecord&)> on_request_done;
 };
 
 class OriginGateway {

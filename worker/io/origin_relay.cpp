@@ -77,7 +77,7 @@ void OriginRelay::on_stream_closed(H2Code code) {
     return;
   }
   if (code == H2Code::NoError && tunnel_ended_ && site_ended_ && has_site()) {
-    timer().start(limits::kHalfCloseIdle, [this] { finish(); });
+    start_deadline(limits::kHalfCloseIdle);
     site().when_sent([this] { finish(); });
     return;
   }
@@ -92,12 +92,18 @@ void OriginRelay::watch_half_closed() {
   if (finished() || (!tunnel_ended_ && !site_ended_)) {
     return;
   }
-  timer().start(limits::kHalfCloseIdle, [this] {
-    break_off({ProxyErrorReason::ConnectionReadTimeout,
-               ProxyErrorOrigin::Site,
-               "half closed and nothing moved for a minute"},
-              H2Code::Cancel);
-  });
+  start_deadline(limits::kHalfCloseIdle);
+}
+
+void OriginRelay::on_deadline() {
+  if (!attached()) {
+    finish();  // what the site does not take is lost
+    return;
+  }
+  break_off({ProxyErrorReason::ConnectionReadTimeout,
+             ProxyErrorOrigin::Site,
+             "half closed and nothing moved for a minute"},
+            H2Code::Cancel);
 }
 
 }  // namespace scpool::worker

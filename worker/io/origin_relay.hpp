@@ -22,6 +22,7 @@ class OriginRelay : public OriginRequest {
   void on_site_bytes(ByteView bytes) override;
   void on_site_end() override;
   void on_site_failed(const Error& error) override;
+  void on_deadline() override;
 
   // What came before the site's connection stood; bounded by the stream's window.
   ByteQueue& early() { return early_; }

@@ -6,20 +6,6 @@
 
 namespace scpool::worker {
 
-// The site's side of a request: both sides have an on_end, so it is an object of its own.
-class OriginRequest::SiteEnd final : public StreamListener {
- public:
-  explicit SiteEnd(OriginRequest& request) : request_(request) {}
-  virtual ~SiteEnd() = default;
-  void on_bytes(ByteView bytes) override { request_.on_site_bytes(bytes); }
-  void on_end() override { request_.on_site_end(); }
-  void on_drained() override { request_.settle_credit(); }
-  void on_failed(const Error& error) override { request_.on_site_failed(error); }
-
- private:
-  OriginRequest& request_;
-};
-
 OriginRequest::OriginRequest(OriginContext& context,
                              TunnelPlace place,
                              TunnelRequest request,
@@ -28,32 +14,34 @@ OriginRequest::OriginRequest(OriginContext& context,
       place_(place),
       request_(std::move(request)),
       started_(context.loop.now()),
-      site_end_(std::make_unique<SiteEnd>(*this)) {
+      site_end_(*this) {
   record_.request_id = std::move(id);
-  record_.method = request_.head.method;
-  record_.host = request_.authority.text();
-  record_.url = request_url(request_);
-  context_.figures.request_started(record_.method);
+  context_.figures.request_started(request_.head.method);
 }
 
 OriginRequest::~OriginRequest() = default;
 
-Timer& OriginRequest::timer() {
-  if (timer_ == nullptr) {
-    timer_ = std::make_unique<Timer>(context_.loop);
-  }
-  return *timer_;
+RequestRecord OriginRequest::take_record() {
+  record_.method = request_.head.method;
+  record_.host = request_.authority.text();
+  record_.url = request_url(request_);
+  return std::move(record_);
 }
 
-void OriginRequest::cancel_timer() {
-  if (timer_ != nullptr) {
-    timer_->cancel();
+void OriginRequest::start_deadline(Duration delay) {
+  deadline_ = context_.loop.now() + delay;
+  context_.owner.on_deadline_set(deadline_);
+}
+
+void OriginRequest::wake(Instant now) {
+  if (deadline_ <= now) {
+    cancel_deadline();
+    on_deadline();
   }
 }
 
-std::string OriginRequest::site_key() const {
-  const std::string scheme = request_.scheme.empty() ? "tcp" : request_.scheme;
-  return scheme + "://" + request_.authority.text();
+std::unique_ptr<SiteConnection> OriginRequest::take_kept() {
+  return context_.kept.take(request_.authority, request_.scheme == "https");
 }
 
 void OriginRequest::dial() {
@@ -62,10 +50,9 @@ void OriginRequest::dial() {
       context_.loop,
       context_.policy,
       context_.figures,
-      OriginDialSettings{request_.authority,
-                         request_.scheme == "https" ? settings.site_tls : nullptr,
-                         settings.config->http,
-                         site_key()},
+      OriginDialSettings{{request_.authority, request_.scheme == "https"},
+                         settings.site_tls,
+                         settings.config->http},
       [this](OriginDial::Outcome outcome) {
         if (finished_) {
           return;  // in the same turn; the connection is closed
@@ -83,7 +70,7 @@ void OriginRequest::dial() {
 
 void OriginRequest::use_site(std::unique_ptr<SiteConnection> connection) {
   site_ = std::move(connection);
-  site_->stream().set_listener(site_end_.get());
+  site_->stream().set_listener(&site_end_);
   site_->stream().resume_reading();
   on_site_connected();
 }
@@ -217,14 +204,14 @@ void OriginRequest::finish() {
   if (std::exchange(finished_, true)) {
     return;
   }
-  cancel_timer();
+  cancel_deadline();
   context_.loop.retire(std::move(dial_));
   drop_site();
   if (std::exchange(attached_, false)) {
     place_.link->forget(place_.stream);
   }
   record_.duration = context_.loop.now() - started_;
-  context_.figures.request_finished(record_.method,
+  context_.figures.request_finished(request_.head.method,
                                     record_.status,
                                     record_.duration,
                                     record_.request_bytes,

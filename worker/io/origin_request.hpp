@@ -11,36 +11,11 @@
 #include <string>
 
 #include "common/http/field_rules.hpp"
-#include "common/io/timer.hpp"
 #include "common/io/tunnel_link.hpp"
-#include "worker/io/kept_connections.hpp"
+#include "worker/io/origin_context.hpp"
 #include "worker/io/origin_dial.hpp"
-#include "worker/io/origin_gateway.hpp"
 
 namespace scpool::worker {
-
-class OriginRequest;
-
-class OriginRequestOwner {
- public:
-  OriginRequestOwner() = default;
-  OriginRequestOwner(const OriginRequestOwner&) = delete;
-  OriginRequestOwner& operator=(const OriginRequestOwner&) = delete;
-  virtual void on_request_finished(OriginRequest& request) = 0;
-
- protected:
-  ~OriginRequestOwner() = default;
-};
-
-// What all requests of a gateway share.
-struct OriginContext {
-  EventLoop& loop;
-  OriginGatewaySettings settings;
-  OriginFigures& figures;
-  OriginPolicy policy;
-  KeptConnections kept;
-  OriginRequestOwner& owner;
-};
 
 // The place a request stands at: its link and stream.
 struct TunnelPlace {
@@ -60,8 +35,17 @@ class OriginRequest : public TunnelStreamListener {
   void abandon();
   // The worker is stopping: the stream is reset.
   void stop();
+  // Once its deadline has come; until then it is called for nothing.
+  void wake(Instant now);
+  Instant deadline() const { return deadline_; }
+
   const TunnelLink* link() const { return place_.link; }
-  const RequestRecord& record() const { return record_; }
+  int status() const { return record_.status; }
+  // For the log; of a finished one.
+  RequestRecord take_record();
+  // Where the gateway keeps it.
+  std::size_t slot() const { return slot_; }
+  void set_slot(std::size_t slot) { slot_ = slot; }
 
  protected:
   // From here to there; `site()` is set with on_site_connected and until drop_site().
@@ -69,6 +53,7 @@ class OriginRequest : public TunnelStreamListener {
   virtual void on_site_bytes(ByteView bytes) = 0;
   virtual void on_site_end() = 0;
   virtual void on_site_failed(const Error& error) = 0;
+  virtual void on_deadline() = 0;
 
   void on_head(Fields /*head*/) override {}  // the server side's
   void on_send_space() override;
@@ -77,13 +62,15 @@ class OriginRequest : public TunnelStreamListener {
   const TunnelRequest& request() const { return request_; }
   TunnelRequest& request() { return request_; }
   RequestRecord& open_record() { return record_; }
-  Timer& timer();
-  void cancel_timer();
+  // One at a time: on_deadline comes once, when `delay` has passed.
+  void start_deadline(Duration delay);
+  void cancel_deadline() { deadline_ = kNever; }
+  bool attached() const { return attached_; }
   bool finished() const { return finished_; }
   bool responded() const { return responded_; }
 
   void dial();
-  std::string site_key() const;
+  std::unique_ptr<SiteConnection> take_kept();
   void use_site(std::unique_ptr<SiteConnection> connection);
   bool has_site() const { return site_ != nullptr; }
   Stream& site() { return site_->stream(); }
@@ -108,23 +95,36 @@ class OriginRequest : public TunnelStreamListener {
   void finish();
 
  private:
-  class SiteEnd;
+  // The site's side: both sides have an on_end, so it is an object of its own.
+  class SiteEnd final : public StreamListener {
+   public:
+    explicit SiteEnd(OriginRequest& request) : request_(request) {}
+    virtual ~SiteEnd() = default;
+    void on_bytes(ByteView bytes) override { request_.on_site_bytes(bytes); }
+    void on_end() override { request_.on_site_end(); }
+    void on_drained() override { request_.settle_credit(); }
+    void on_failed(const Error& error) override { request_.on_site_failed(error); }
+
+   private:
+    OriginRequest& request_;
+  };
 
   void settle_credit();
 
   OriginContext& context_;
   TunnelPlace place_;
   TunnelRequest request_;
-  RequestRecord record_;
+  RequestRecord record_;  // without what take_record() adds
+  std::size_t slot_ = 0;
   Instant started_;
+  Instant deadline_ = kNever;
   bool attached_ = true;
   bool responded_ = false;
   bool finished_ = false;
   std::size_t uncredited_ = 0;  // written to the site, not yet accepted by its socket
   std::unique_ptr<OriginDial> dial_;
-  std::unique_ptr<SiteEnd> site_end_;
+  SiteEnd site_end_;
   std::unique_ptr<SiteConnection> site_;
-  std::unique_ptr<Timer> timer_;
 };
 
 }  // namespace scpool::worker

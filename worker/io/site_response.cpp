@@ -3,6 +3,7 @@
 
 #include "common/base/text.hpp"
 #include "worker/core/request_rules.hpp"
+#include "worker/io/http_log.hpp"
 #include "worker/io/origin_exchange.hpp"
 
 namespace scpool::worker {
@@ -57,9 +58,7 @@ std::size_t OriginExchange::take_head_bytes(ByteView bytes) {
     return bytes.size();
   }
   if (parser_.state() == HeadParser::State::Done) {
-    ResponseHead head = std::move(parser_.response());
-    parser_ = HeadParser(HeadParser::Kind::Response);
-    take_head(head);
+    take_head(parser_.response());
   }
   return taken;
 }
@@ -74,7 +73,7 @@ void OriginExchange::take_head(ResponseHead& head) {
     protocol_error(problem->sentence);
     return;
   }
-  if (context().settings.record == OriginGatewaySettings::Record::LinesAndFields) {
+  if (logs_fields(context().settings.config->log_http.proxy)) {
     open_record().response_fields = head.fields;
   }
   const BodyPlan plan = *std::get_if<BodyPlan>(&framing);
@@ -93,7 +92,7 @@ void OriginExchange::take_head(ResponseHead& head) {
     protocol_error("it did not switch to WebSocket");  // 2xx would mean that it did (RFC 8441)
     return;
   }
-  cancel_timer();
+  cancel_deadline();
   may_be_kept_ = open;
   add_via(head.fields, version_of(head), context().settings.pseudonym);
   reader_.emplace(plan);
@@ -112,6 +111,7 @@ void OriginExchange::take_interim(ResponseHead& head) {
   }
   const int status = head.status;
   respond(to_h2_response(std::move(head)), status, false);
+  parser_ = HeadParser(HeadParser::Kind::Response);
 }
 
 void OriginExchange::take_upgrade(const ResponseHead& head) {
@@ -122,7 +122,7 @@ void OriginExchange::take_upgrade(const ResponseHead& head) {
                                           : "its WebSocket handshake is not valid");
     return;
   }
-  cancel_timer();
+  cancel_deadline();
   ResponseHead answer{1, 200, "", head.fields};
   if (const auto problem = remove_hop_by_hop(answer.fields)) {
     protocol_error(problem->sentence);
