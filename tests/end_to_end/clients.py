@@ -11,8 +11,14 @@ def basic(credential):
     return "Basic " + base64.b64encode(credential.encode()).decode()
 
 
-def connect(address, timeout=60):
-    return socket.create_connection(address, timeout=timeout)
+def connect(address, timeout=60, receive_buffer=None):
+    """`receive_buffer` in bytes: a small one lets a client who reads slowly be felt at the other end."""
+    connection = socket.socket()
+    if receive_buffer:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.settimeout(timeout)
+    connection.connect(address)
+    return connection
 
 
 def receive_head(connection):

@@ -203,6 +203,23 @@ class Site:
             await writer.drain()
         writer.write(b"0\r\n\r\n")
 
+    async def on_silent(self, request, writer):
+        """One event, then nothing more until the connection ends, which opens the gate."""
+        writer.write(head(200, [("Content-Type", "text/event-stream"),
+                                ("Transfer-Encoding", "chunked")]))
+        writer.write(chunk(b"data: the only one\n\n"))
+        await writer.drain()
+        try:
+            await request.reader.read(1)
+        finally:
+            self.gate(request.query["gate"]).release()
+        return False
+
+    async def on_await(self, request, writer):
+        """Answers when the gate has been opened."""
+        await self.gate(request.query["gate"]).acquire()
+        plain(writer, "it is open\n")
+
     async def on_open(self, request, writer):
         self.gate(request.query["gate"]).release()
         plain(writer, "opened\n")

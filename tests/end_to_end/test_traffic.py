@@ -1,5 +1,6 @@
 """What HTTP clients send and get through the pool arrives as it was meant."""
 
+import concurrent.futures
 import gzip
 import hashlib
 import json
@@ -10,7 +11,7 @@ import pytest
 
 from clients import basic, connect, exchange_raw, get, open_connect, receive_all, receive_head
 from origin_site import GZIPPED, content, content_digest
-from pool import SANITIZED, peak_memory
+from pool import SANITIZED, peak_memory, wait_for
 
 GIB = 1 << 30
 PEAK_BOUND = 96 << 20
@@ -193,6 +194,69 @@ def test_half_closed_connections_stay_half_open(pool, site):
     answer = json.loads(receive_all(connection))
     connection.close()
     assert answer == {"length": len(body), "sha256": content_digest(len(body))}
+
+
+def ask(connection, site, pool, path, more=""):
+    """Sends a request with `more` field lines and receives the head: (status, first bytes of the body)."""
+    connection.sendall((f"GET {site.url}{path} HTTP/1.1\r\nHost: {site.authority}\r\n"
+                        f"Proxy-Authorization: {basic(pool.credential())}\r\n{more}\r\n").encode())
+    status, _, body = receive_head(connection)
+    return status, body
+
+
+def streams_of(pool):
+    return sum(worker["streams"] for worker in pool.workers())
+
+
+class HalfClosedReader:
+    """A client that has no more to say, and takes in a large answer as slowly as it likes."""
+
+    SIZE = 64 << 20  # more than all buffers on the way
+
+    def __init__(self, connection, site, pool):
+        self.connection, self.digest = connection, hashlib.sha256()
+        status, body = ask(connection, site, pool, f"/bytes/{self.SIZE}", "Connection: close\r\n")
+        assert status == 200
+        connection.shutdown(socket.SHUT_WR)
+        self.digest.update(body)
+        self.length = len(body)
+
+    def receive(self, most):
+        piece = self.connection.recv(most)
+        assert piece, f"cut after {self.length} bytes"
+        self.digest.update(piece)
+        self.length += len(piece)
+
+    def receive_rest(self):
+        while self.length < self.SIZE:
+            self.receive(1 << 20)
+        assert self.digest.hexdigest() == content_digest(self.SIZE)
+
+
+def test_who_has_left_is_told_from_who_reads_slowly(own_pool, site):
+    """Of both the server has seen a FIN and nothing since. The stream of the one that left ends at the site, though
+    that is silent; the other gets its whole answer, however long it takes hardly any of it."""
+    own_pool.config.write_text('[health]\nprobe_period = "1s"\n')
+    pool = own_pool.start()
+    with connect(pool.ingress, receive_buffer=16 << 10) as connection, \
+            concurrent.futures.ThreadPoolExecutor() as at_the_site:
+        slow = HalfClosedReader(connection, site, pool)
+        with connect(pool.ingress) as leaving:
+            status, events = ask(leaving, site, pool, "/silent?gate=left")
+            assert status == 200
+            while b"data: the only one\n\n" not in events:
+                piece = leaving.recv(4096)
+                assert piece, f"ended after {events}"
+                events += piece
+        left = at_the_site.submit(get, site.address, f"{site.url}/await?gate=left")
+
+        def slow_one_is_alone():
+            slow.receive(1024)
+            return left.done() and streams_of(pool) == 1
+        wait_for(slow_one_is_alone, "the stream of the browser that left ends")
+        assert left.result()[0] == 200
+        slow.receive_rest()
+    wait_for(lambda: streams_of(pool) == 0, "no stream is left")
 
 
 def test_a_body_that_ends_with_its_connection(pool, site):
