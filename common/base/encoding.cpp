@@ -60,11 +60,11 @@ std::optional<Bytes> decode(std::string_view text, std::string_view alphabet) {
 }  // namespace
 
 std::string to_hex(ByteView bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '\0');
+  auto out = text.begin();
   for (const std::uint8_t byte : bytes) {
-    text += kHexDigits[byte >> 4U];
-    text += kHexDigits[byte & 15U];
+    *out++ = kHexDigits[byte >> 4U];
+    *out++ = kHexDigits[byte & 15U];
   }
   return text;
 }

@@ -102,10 +102,11 @@ void EventLoop::run_posted() {
 
 void EventLoop::destroy_retired() {
   while (!retired_.empty()) {
-    const std::vector<Retired> batch = std::exchange(retired_, {});
-    for (const Retired& retired : batch) {
+    dying_.swap(retired_);
+    for (const Retired& retired : dying_) {
       retired.destroy(retired.object);
     }
+    dying_.clear();
   }
 }
 

@@ -69,6 +69,7 @@ class EventLoop final : public Clock {
   std::mutex mutex_;  // guards posted_ alone
   std::vector<std::function<void()>> posted_;
   std::vector<Retired> retired_;
+  std::vector<Retired> dying_;  // empty but for its memory when nothing is being destroyed
   std::deque<TurnEnd*> turn_ends_;
 };
 

@@ -17,11 +17,11 @@ struct uv_poll_s;
 namespace scpool {
 
 struct Stream::Block {
-  explicit Block(EventLoop& owner) : loop(&owner) {}
+  explicit Block(EventLoop& owner) : loop(&owner), later(owner) {}
 
   EventLoop* loop;
   uv_poll_s* poll = nullptr;
-  std::unique_ptr<Timer> later;  // for the next turn: what no event of the socket leads to
+  Timer later;  // for the next turn: what no event of the socket leads to
   StreamListener* listener = nullptr;
   std::optional<TlsSession> session;
   ByteQueue pending;  // plain bytes not sent yet; under TLS those from before the handshake's end

@@ -70,8 +70,7 @@ std::unique_ptr<Stream::Block> Stream::Block::connect(EventLoop& loop,
 void Stream::Block::watch(int socket) {
   descriptor = socket;
   if (socket < 0) {
-    later = std::make_unique<Timer>(*loop);
-    later->start(Duration::zero(), [this] { fail(*broken); });
+    later.start(Duration::zero(), [this] { fail(*broken); });
     return;
   }
   poll = new uv_poll_t;
@@ -89,7 +88,7 @@ void Stream::Block::close() {
   closed = true;
   listener = nullptr;
   sent_action = nullptr;
-  later.reset();
+  later.cancel();
   // Leaves the poll set before the descriptor's number can be used again.
   close_handle(std::exchange(poll, nullptr));
   if (descriptor >= 0) {
@@ -139,10 +138,7 @@ void Stream::Block::widen_interest() {
 
 // No event of the socket tells of bytes that were read from it already.
 void Stream::Block::deliver_later() {
-  if (later == nullptr) {
-    later = std::make_unique<Timer>(*loop);
-  }
-  later->start(Duration::zero(), [this] {
+  later.start(Duration::zero(), [this] {
     if (alive() && wants_bytes()) {
       deliver_decrypted();
     }

@@ -10,16 +10,16 @@
 
 namespace scpool {
 
-Timer::Timer(EventLoop& loop) : handle_(new uv_timer_t) {
-  SCPOOL_CHECK(uv_timer_init(loop.native(), handle_) == 0);
-  handle_->data = this;
-}
-
 Timer::~Timer() {
   close_handle(handle_);
 }
 
 void Timer::start(Duration delay, std::function<void()> action) {
+  if (handle_ == nullptr) {
+    handle_ = new uv_timer_t;
+    SCPOOL_CHECK(uv_timer_init(loop_.native(), handle_) == 0);
+    handle_->data = this;
+  }
   action_ = std::move(action);
   const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(
       std::clamp<Duration>(delay, Duration::zero(), std::chrono::hours{24 * 365}));
@@ -36,29 +36,39 @@ void Timer::start(Duration delay, std::function<void()> action) {
 }
 
 void Timer::cancel() {
-  uv_timer_stop(handle_);
-  action_ = nullptr;
+  if (handle_ != nullptr) {
+    uv_timer_stop(handle_);
+    action_ = nullptr;
+  }
 }
 
 bool Timer::armed() const {
-  return uv_is_active(reinterpret_cast<const uv_handle_t*>(handle_)) != 0;
+  return handle_ != nullptr && uv_is_active(reinterpret_cast<const uv_handle_t*>(handle_)) != 0;
 }
 
 DeadlineTimer::DeadlineTimer(EventLoop& loop, std::function<void()> action)
     : loop_(loop), timer_(loop), action_(std::move(action)) {}
 
 void DeadlineTimer::arm(Instant deadline) {
-  if (deadline == deadline_ && (timer_.armed() || deadline == kNever)) {
-    return;
-  }
   deadline_ = deadline;
-  if (deadline == kNever) {
+  if (deadline < wakes_at_) {
+    wake_at(deadline);
+  } else if (deadline == kNever && wakes_at_ != kNever) {
+    wakes_at_ = kNever;
     timer_.cancel();
-    return;
   }
-  timer_.start(deadline - loop_.now(), [this] {
-    deadline_ = kNever;
-    action_();
+}
+
+void DeadlineTimer::wake_at(Instant instant) {
+  wakes_at_ = instant;
+  timer_.start(instant - loop_.now(), [this] {
+    wakes_at_ = kNever;
+    if (loop_.now() < deadline_) {
+      wake_at(deadline_);
+    } else {
+      deadline_ = kNever;
+      action_();
+    }
   });
 }
 
