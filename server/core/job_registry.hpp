@@ -82,6 +82,9 @@ class JobRegistry {
   void wake(Moment moment);
   Instant next_deadline() const;
 
+  bool changed() const {
+    return !(changes_.saved.empty() && changes_.erased.empty() && changes_.lost_one.empty());
+  }
   JobChanges take_changes() { return std::exchange(changes_, {}); }
 
   const Job* find(const JobId& id) const;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <tuple>
-#include <vector>
 
 namespace scpool::server {
 
@@ -22,6 +21,30 @@ std::tuple<std::size_t, Duration::rep> cost(const PlacementCandidate& candidate)
           candidate.round_trip / kSameRoundTrip};
 }
 
+enum class Crowded { No, Yes };
+
+bool is_eligible(const PlacementCandidate& candidate, Crowded crowded) {
+  return candidate.usable && (candidate.queued_bytes > kCrowded) == (crowded == Crowded::Yes);
+}
+
+std::uint64_t count_eligible(std::span<const PlacementCandidate> candidates, Crowded crowded) {
+  return static_cast<std::uint64_t>(
+      std::count_if(candidates.begin(), candidates.end(), [crowded](const auto& candidate) {
+        return is_eligible(candidate, crowded);
+      }));
+}
+
+// The index of the eligible one that has so many others in front of it.
+std::size_t nth_eligible(std::span<const PlacementCandidate> candidates,
+                         Crowded crowded,
+                         std::uint64_t others) {
+  std::size_t index = 0;
+  while (!is_eligible(candidates[index], crowded) || others-- > 0) {
+    ++index;
+  }
+  return index;
+}
+
 }  // namespace
 
 std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
@@ -35,26 +58,24 @@ std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
 
 std::optional<std::size_t> place_stream(std::span<const PlacementCandidate> candidates,
                                         Random& random) {
-  std::vector<std::size_t> free;
-  std::vector<std::size_t> crowded;
-  for (std::size_t index = 0; index < candidates.size(); ++index) {
-    if (candidates[index].usable) {
-      (candidates[index].queued_bytes > kCrowded ? crowded : free).push_back(index);
-    }
+  Crowded crowded = Crowded::No;
+  std::uint64_t count = count_eligible(candidates, crowded);
+  if (count == 0) {
+    crowded = Crowded::Yes;
+    count = count_eligible(candidates, crowded);
   }
-  const std::vector<std::size_t>& choice = free.empty() ? crowded : free;
-  if (choice.empty()) {
+  if (count == 0) {
     return std::nullopt;
   }
-  const auto first = static_cast<std::size_t>(random.below(choice.size()));
-  if (choice.size() == 1) {
-    return choice[first];
+  const std::uint64_t first = random.below(count);
+  const std::size_t one = nth_eligible(candidates, crowded, first);
+  if (count == 1) {
+    return one;
   }
   // Two different ones.
-  auto second = static_cast<std::size_t>(random.below(choice.size() - 1));
+  std::uint64_t second = random.below(count - 1);
   second += second >= first ? 1U : 0U;
-  const std::size_t one = choice[first];
-  const std::size_t other = choice[second];
+  const std::size_t other = nth_eligible(candidates, crowded, second);
   return cost(candidates[other]) < cost(candidates[one]) ? other : one;
 }
 

@@ -95,6 +95,9 @@ class TunnelRegistry {
   void wake(Moment moment);
   Instant next_deadline() const;
 
+  bool changed() const {
+    return !(changes_.changed.empty() && changes_.ended.empty() && changes_.forgotten.empty());
+  }
   TunnelChanges take_changes() { return std::exchange(changes_, {}); }
 
   const Tunnel* find(const TunnelId& id) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "common/base/byte_parts.hpp"
 #include "common/base/check.hpp"
@@ -16,15 +17,34 @@ namespace {
 
 // Larger runs go out by themselves, behind what was gathered.
 constexpr std::size_t kMaxGathered = 16 * 1024;
+constexpr std::size_t kMostSpares = 16;
 
 constexpr int kContinue = 100;
 constexpr int kSwitching = 101;
 constexpr int kNoContent = 204;
 constexpr int kNotModified = 304;
 
+// Memory of what went out, for what comes next: most answers are gathered and gone within a turn.
+thread_local std::vector<std::string> spares;
+
 }  // namespace
 
-void BrowserAnswer::informational(ResponseHead head) {
+std::string& BrowserAnswer::gather() {
+  if (gathered_.empty() && !spares.empty()) {
+    gathered_ = std::move(spares.back());
+    spares.pop_back();
+  }
+  return gathered_;
+}
+
+void BrowserAnswer::clear_gathered() {
+  gathered_.clear();
+  if (spares.size() < kMostSpares && gathered_.capacity() <= 2 * kMaxGathered) {
+    spares.push_back(std::exchange(gathered_, {}));
+  }
+}
+
+void BrowserAnswer::informational(ResponseHead&& head) {
   if (request_.minor_version == 0 || head.status == kSwitching || head_sent() ||
       (head.status == kContinue && continue_sent_)) {
     return;
@@ -32,11 +52,11 @@ void BrowserAnswer::informational(ResponseHead head) {
   continue_sent_ = continue_sent_ || head.status == kContinue;
   head.minor_version = 1;
   head.reason = reason_phrase(head.status);
-  write_head(head, gathered_);
+  write_head(head, gather());
   flush();
 }
 
-void BrowserAnswer::head(ResponseHead head, bool keep_alive) {
+void BrowserAnswer::head(ResponseHead&& head, bool keep_alive) {
   head.minor_version = 1;
   const bool success = head.status >= 200 && head.status < 300;
   if (success && request_.kind == IngressKind::Connect) {
@@ -59,7 +79,7 @@ void BrowserAnswer::head(ResponseHead head, bool keep_alive) {
   }
   head.reason = reason_phrase(head.status);
   status_ = head.status;
-  write_head(head, gathered_);
+  write_head(head, gather());
   turn_end_.arm();
 }
 
@@ -72,7 +92,7 @@ bool BrowserAnswer::take_back() {
     return false;
   }
   kept_back_ = false;
-  gathered_.clear();
+  clear_gathered();
   framing_ = Framing::None;
   status_ = 0;
   body_bytes_ = 0;
@@ -84,25 +104,26 @@ bool BrowserAnswer::take_back() {
 void BrowserAnswer::put(ByteView before, std::span<const ByteView> body, ByteView behind) {
   SCPOOL_CHECK(body.size() <= kMaxBodyParts);
   if (gathered_.size() + total_size(body) <= kMaxGathered) {
-    gathered_ += as_text(before);
+    std::string& gathered = gather();
+    gathered += as_text(before);
     for (const ByteView part : body) {
-      gathered_ += as_text(part);
+      gathered += as_text(part);
     }
-    gathered_ += as_text(behind);
+    gathered += as_text(behind);
     turn_end_.arm();
     return;
   }
   std::array<ByteView, kMaxBodyParts + 3> parts{as_bytes(gathered_), before};
   *std::copy(body.begin(), body.end(), parts.begin() + 2) = behind;
   browser_.write_parts(std::span(parts).first(body.size() + 3));
-  gathered_.clear();
+  clear_gathered();
 }
 
 void BrowserAnswer::flush() {
   kept_back_ = false;
   if (!gathered_.empty()) {
     browser_.write(gathered_);
-    gathered_.clear();
+    clear_gathered();
   }
 }
 
@@ -173,20 +194,20 @@ bool BrowserAnswer::end(const Fields& trailers) {
     return false;
   }
   if (framing_ == Framing::Chunked) {
-    append_last_chunk(trailers, gathered_);
+    append_last_chunk(trailers, gather());
   }
   flush();
   return true;
 }
 
-void BrowserAnswer::whole(ResponseHead head, const std::string& body) {
+void BrowserAnswer::whole(ResponseHead&& head, const std::string& body) {
   keeps_connection_ = false;
   head.minor_version = 1;
   head.fields.set("Content-Length", std::to_string(body.size()));
   head.fields.set("Connection", "close");
   head.fields.add("X-Request-Id", request_.request_id);
   status_ = head.status;
-  write_head(head, gathered_);
+  write_head(head, gather());
   if (request_.method != "HEAD") {
     gathered_ += body;
   }

@@ -28,10 +28,10 @@ class BrowserAnswer {
         turn_end_(loop, [this] { written_at_turn_end(); }) {}
 
   // 100 to 199 but 101; nothing for HTTP/1.0.
-  void informational(ResponseHead head);
+  void informational(ResponseHead&& head);
   // The final head. 2xx to CONNECT and WebSocket open the raw way. `keep_alive`: what may follow
   // on this connection as far as we are concerned.
-  void head(ResponseHead head, bool keep_alive);  // NOLINT: one flag, named at the call
+  void head(ResponseHead&& head, bool keep_alive);  // NOLINT: one flag, named at the call
   enum class BodyVerdict { Fine, TooLong };
   BodyVerdict body(std::span<const ByteView> parts);
   // False when less came than the head promised: then the connection must be cut.
@@ -65,7 +65,9 @@ class BrowserAnswer {
   enum class Framing { None, Length, Chunked, UntilClose, Raw };
 
   void choose_framing(ResponseHead& head);
-  void whole(ResponseHead head, const std::string& body);
+  void whole(ResponseHead&& head, const std::string& body);
+  std::string& gather();
+  void clear_gathered();
   void put(ByteView before, std::span<const ByteView> body, ByteView behind);
   void written_at_turn_end();
 

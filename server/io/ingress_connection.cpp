@@ -1,7 +1,6 @@
 #include "server/io/ingress_connection.hpp"
 
 #include <utility>
-#include <variant>
 
 #include "common/http/field_rules.hpp"
 #include "server/core/ingress_credential.hpp"
@@ -27,9 +26,12 @@ IngressConnection::IngressConnection(ServerParts& parts,
       listener_(listener),
       stream_(std::move(stream)),
       job_(parts.ledger),
-      timer_(parts.loop) {
+      deadline_(parts.loop, [this] { deadline_passed(); }) {
   const std::optional<Endpoint> peer = stream_->peer();
   client_ = peer ? peer->address : std::string("unknown");
+  if (!config_.asks_for_credentials()) {
+    job_.use({{config_.account, config_.tunnel_name, client_}, std::nullopt});
+  }
   expect_request();
   stream_->set_listener(this);
 }
@@ -39,19 +41,30 @@ IngressConnection::~IngressConnection() = default;
 void IngressConnection::expect_request() {
   state_ = State::Reading;
   parser_ = HeadParser(HeadParser::Kind::Request);
-  watch_idle(0);
+  watch_idle();
 }
 
-// A browser that still takes in the last answer, however slowly, is not idle.
-void IngressConnection::watch_idle(std::size_t queued_before) {
-  timer_.start(limits::kKeepAliveIdle, [this, queued_before] {
-    const std::size_t queued = stream_->queued();
-    if (queued == 0 || queued == queued_before) {
-      over();
-    } else {
-      watch_idle(queued);
-    }
-  });
+void IngressConnection::watch_idle() {
+  queued_before_ = 0;
+  wake_after(limits::kKeepAliveIdle);
+}
+
+void IngressConnection::deadline_passed() {
+  if (state_ == State::Exchanging) {
+    return;  // armed for what came before
+  }
+  if (state_ == State::Reading && parser_.started()) {
+    refuse({408, "", "the request head took too long"}, Fields{}, "GET");
+    return;
+  }
+  // A browser that still takes in the last answer, however slowly, is not idle.
+  const std::size_t queued = stream_->queued();
+  if (queued == 0 || queued == queued_before_) {
+    over();
+  } else {
+    queued_before_ = queued;
+    wake_after(limits::kKeepAliveIdle);
+  }
 }
 
 void IngressConnection::on_bytes(ByteView bytes) {
@@ -114,35 +127,28 @@ std::size_t IngressConnection::step(ByteView bytes) {
   }
   const bool first = !parser_.started();
   const std::size_t used = parser_.receive(bytes);
-  if (first && parser_.started()) {
-    timer_.start(limits::kHeadTimeout, [this] {
-      refuse({408, "", "the request head took too long"}, Fields{}, "GET");
-    });
-  }
   if (parser_.state() == HeadParser::State::Refused) {
     const HeadProblem& problem = parser_.problem();
     refuse({problem.status, "http_request_error", problem.sentence}, Fields{}, "GET");
   } else if (parser_.state() == HeadParser::State::Done) {
-    begin_request(std::move(parser_.request()));
+    begin_request(parser_.request());
+  } else if (first && parser_.started()) {
+    wake_after(limits::kHeadTimeout);
   }
   return used;
 }
 
-void IngressConnection::begin_request(RequestHead head) {
-  timer_.cancel();
-  const std::string method = head.method;
+void IngressConnection::begin_request(RequestHead& head) {
   Fields more;
   if (const auto refusal = admit(head, more)) {
-    refuse(*refusal, more, method);
+    refuse(*refusal, more, head.method);
     return;
   }
-  std::variant<IngressRequest, IngressRefusal> read =
-      read_ingress_request(std::move(head), parts_.node);
-  if (const auto* refusal = std::get_if<IngressRefusal>(&read)) {
-    refuse(*refusal, Fields{}, method);
+  IngressRequest request;
+  if (const auto refusal = read_ingress_request(std::move(head), parts_.node, request)) {
+    refuse(*refusal, Fields{}, request.method);
     return;
   }
-  auto& request = std::get<IngressRequest>(read);
   if (draining_) {
     request.keep_alive = false;
   }
@@ -159,7 +165,6 @@ void IngressConnection::begin_request(RequestHead head) {
 // Who asks, and for which tunnel; sets the connection's job.
 std::optional<IngressRefusal> IngressConnection::admit(const RequestHead& head, Fields& more) {
   if (!config_.asks_for_credentials()) {
-    job_.use({{config_.account, config_.tunnel_name, client_}, std::nullopt});
     return std::nullopt;
   }
   const std::optional<IngressCredential> credential = read_ingress_credential(head.fields);
@@ -236,12 +241,12 @@ void IngressConnection::linger() {
   if (std::exchange(paused_, false)) {
     stream_->resume_reading();
   }
-  watch_idle(0);
+  watch_idle();
   stream_->when_sent([this] {
     if (browser_ended_) {
       over();
     } else {
-      timer_.start(kLinger, [this] { over(); });
+      wake_after(kLinger);
     }
   });
 }
@@ -338,7 +343,7 @@ void IngressConnection::over() {
     return;
   }
   state_ = State::Over;
-  timer_.cancel();
+  deadline_.arm(kNever);
   parts_.loop.retire(std::move(exchange_));
   listener_.on_ingress_over(*this);
 }

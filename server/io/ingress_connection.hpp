@@ -56,12 +56,14 @@ class IngressConnection final : public StreamListener, public ExchangeListener {
   std::size_t feed(ByteView bytes);
   std::size_t step(ByteView bytes);
   void settle_exchange();
-  void begin_request(RequestHead head);
+  void begin_request(RequestHead& head);
   std::optional<IngressRefusal> admit(const RequestHead& head, Fields& more);
   void answer_options(const IngressRequest& request);
   void refuse(const IngressRefusal& refusal, const Fields& more, const std::string& method);
   void expect_request();
-  void watch_idle(std::size_t queued_before);
+  void watch_idle();
+  void deadline_passed();
+  void wake_after(Duration delay) { deadline_.arm(parts_.loop.now() + delay); }
   void tell_end();
   void linger();
   void over();
@@ -73,7 +75,8 @@ class IngressConnection final : public StreamListener, public ExchangeListener {
   std::unique_ptr<Stream> stream_;
   std::string client_;
   IngressJob job_;
-  Timer timer_;
+  DeadlineTimer deadline_;  // what for, says the state
+  std::size_t queued_before_ = 0;
   State state_ = State::Reading;
   HeadParser parser_{HeadParser::Kind::Request};
   ByteQueue pending_;  // read and not used yet

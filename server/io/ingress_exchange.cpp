@@ -21,20 +21,23 @@ FailurePoint failure_of(H2Code code) {
 IngressExchange::IngressExchange(ServerParts& parts,
                                  IngressJob& job,
                                  Stream& browser,
-                                 IngressRequest request,
-                                 std::string client,
+                                 IngressRequest&& request,
+                                 const std::string& client,
                                  ExchangeListener& listener)
     : parts_(parts),
       job_(job),
       browser_(browser),
       request_(std::move(request)),
-      client_(std::move(client)),
+      client_(client),
       listener_(listener),
       answer_(parts.loop, browser, request_, [this] { turn_ended(); }),
       upload_(request_),
       timer_(parts.loop),
       started_(parts.loop.now()) {
   parts_.metrics.request_started();
+  if (parts_.log.wants(LogLevel::Debug)) {
+    destination_ = request_.h2.find(":authority").value_or("");
+  }
 }
 
 IngressExchange::~IngressExchange() {
@@ -59,7 +62,7 @@ void IngressExchange::attempt() {
     tunnel = *mate_;
   }
   if (tunnel_ != tunnel.value()) {
-    tunnel_ = tunnel.value();
+    tunnel_ = std::move(tunnel).value();
     parts_.ledger.retries().request_started(tunnel_, parts_.loop.now());
   }
   TunnelConnection* connection = parts_.roster.choose(tunnel_, failed_on_);
@@ -74,10 +77,10 @@ void IngressExchange::attempt() {
         Error(ErrorKind::Unreachable, "the tunnel has no free connection right now"));
     return;
   }
-  open_on(tunnel_, *connection);
+  open_on(*connection);
 }
 
-void IngressExchange::open_on(const TunnelId& tunnel, TunnelConnection& connection) {
+void IngressExchange::open_on(TunnelConnection& connection) {
   const bool no_body = upload_.nothing_to_send();
   Result<StreamId> stream = connection.link().open(request_.h2, no_body, *this);
   if (!stream) {
@@ -87,7 +90,6 @@ void IngressExchange::open_on(const TunnelId& tunnel, TunnelConnection& connecti
   if (retries_ > 0) {
     parts_.metrics.retried(retry_reason_, "sent");
   }
-  tunnel_ = tunnel;
   connection_ = &connection;
   stream_ = stream.value();
   phase_ = Phase::Sent;
@@ -290,7 +292,7 @@ void IngressExchange::log_request(Duration took) const {
                    "request",
                    {{"client", client_},
                     {"method", request_.method},
-                    {"to", request_.destination},
+                    {"to", destination_},
                     {"status", std::to_string(answer_.status())},
                     {"bytes", std::to_string(answer_.body_bytes())},
                     {"took", std::to_string(took / 1us) + "us"},

@@ -38,8 +38,8 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   IngressExchange(ServerParts& parts,
                   IngressJob& job,
                   Stream& browser,
-                  IngressRequest request,
-                  std::string client,
+                  IngressRequest&& request,
+                  const std::string& client,
                   ExchangeListener& listener);
   ~IngressExchange();
 
@@ -64,12 +64,12 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   void on_connection_free() override;
 
   void attempt();
-  void open_on(const TunnelId& tunnel, TunnelConnection& connection);
+  void open_on(TunnelConnection& connection);
   void wait_for_connection(const Error& why);
   void attempt_failed(FailurePoint point);
   void upload_refused();
   IngressUpload::Target target() { return {connection_->link(), *stream_}; }
-  void answer_head(ResponseHead head);
+  void answer_head(ResponseHead&& head);
   void pass_on_answer();
   void turn_ended();
   void watch_half_close();
@@ -83,13 +83,14 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   IngressJob& job_;
   Stream& browser_;
   IngressRequest request_;
-  std::string client_;
+  const std::string& client_;
   ExchangeListener& listener_;
   BrowserAnswer answer_;
   IngressUpload upload_;
   Timer timer_;
   Phase phase_ = Phase::Waiting;
   Instant started_;
+  std::string destination_;  // for the log, when that is wanted
   TunnelId tunnel_;
   TunnelConnection* connection_ = nullptr;       // while stream_ is open
   const TunnelConnection* failed_on_ = nullptr;  // only compared

@@ -18,58 +18,58 @@ void IngressJob::use(IngressGrant grant) {
 }
 
 void IngressJob::release() {
-  if (id_) {
-    ledger_.jobs().connection_closed(*id_, ledger_.moment());
-    id_.reset();
+  if (!id_.empty()) {
+    ledger_.jobs().connection_closed(id_, ledger_.moment());
+    id_.value.clear();
   }
 }
 
-Result<JobId> IngressJob::bind() {
-  if (id_ && ledger_.jobs().find(*id_) != nullptr) {
-    return *id_;
+Result<void> IngressJob::bind() {
+  if (!id_.empty() && ledger_.jobs().find(id_) != nullptr) {
+    return {};
   }
-  id_.reset();
+  id_.value.clear();
   Result<JobId> found = Error(ErrorKind::NotFound, "the job has ended");
   if (!grant_.one_job) {
     found = ledger_.jobs().use_implicit(JobId{random_id(16)}, grant_.address, ledger_.moment());
   } else if (ledger_.jobs().find(*grant_.one_job) != nullptr) {
     found = *grant_.one_job;
   }
-  if (found) {
-    id_ = found.value();
-    ledger_.jobs().connection_opened(*id_);
-    ledger_.settle();
+  if (!found) {
+    return found.error();
   }
-  return found;
+  id_ = std::move(found).value();
+  ledger_.jobs().connection_opened(id_);
+  ledger_.settle();
+  return {};
 }
 
 Result<TunnelId> IngressJob::tunnel() {
-  const Result<JobId> job = bind();
-  if (!job) {
-    return job.error();
+  if (const Result<void> bound = bind(); !bound) {
+    return bound.error();
   }
   if (requested_ != id_) {
     end_request();
     requested_ = id_;
-    ledger_.jobs().request_started(*id_);
+    ledger_.jobs().request_started(id_);
   }
-  Result<TunnelId> tunnel = ledger_.jobs().tunnel_for(job.value(), ledger_.moment());
+  Result<TunnelId> tunnel = ledger_.jobs().tunnel_for(id_, ledger_.moment());
   ledger_.settle();
   return tunnel;
 }
 
 void IngressJob::end_request() {
-  if (requested_) {
-    ledger_.jobs().request_ended(*requested_, ledger_.moment());
-    requested_.reset();
+  if (!requested_.empty()) {
+    ledger_.jobs().request_ended(requested_, ledger_.moment());
+    requested_.value.clear();
   }
 }
 
 std::optional<TunnelId> IngressJob::mate() {
-  if (!id_) {
+  if (id_.empty()) {
     return std::nullopt;
   }
-  std::optional<TunnelId> mate = ledger_.jobs().mate_of(*id_);
+  std::optional<TunnelId> mate = ledger_.jobs().mate_of(id_);
   ledger_.settle();
   return mate;
 }

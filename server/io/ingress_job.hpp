@@ -37,12 +37,12 @@ class IngressJob {
 
  private:
   void release();
-  Result<JobId> bind();
+  Result<void> bind();
 
   Ledger& ledger_;
   IngressGrant grant_;
-  std::optional<JobId> id_;
-  std::optional<JobId> requested_;  // the job that counts our running request
+  JobId id_;         // empty: none yet, or not any more
+  JobId requested_;  // the job that counts our running request; empty: none runs
 };
 
 }  // namespace scpool::server

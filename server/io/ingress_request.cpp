@@ -12,7 +12,7 @@ namespace scpool::server {
 
 namespace {
 
-using Parsed = std::variant<IngressRequest, IngressRefusal>;
+using Problem = std::optional<IngressRefusal>;
 
 constexpr std::size_t kMaxRequestId = 128;
 // Mail submission: no site under test, but a popular aim of abused proxies.
@@ -53,7 +53,7 @@ bool ends_here(RequestHead& head) {
   return *hops == 0;
 }
 
-Parsed read_connect(IngressRequest request, const RequestHead& head) {
+Problem read_connect(const RequestHead& head, IngressRequest& request) {
   auto authority = parse_authority(head.target, 0);
   if (const auto* problem = std::get_if<HeadProblem>(&authority)) {
     return refusal(*problem);
@@ -67,14 +67,13 @@ Parsed read_connect(IngressRequest request, const RequestHead& head) {
   }
   request.kind = IngressKind::Connect;
   request.body = {BodyKind::UntilClose, 0};
-  request.destination = to.text();
   request.h2 = to_h2_connect(to);
   // A CONNECT stream carries the identity of the request and nothing else of its head.
   request.h2.add("x-request-id", request.request_id);
-  return request;
+  return std::nullopt;
 }
 
-Parsed read_websocket(IngressRequest request, RequestHead head, const AbsoluteTarget& target) {
+Problem read_websocket(RequestHead&& head, const AbsoluteTarget& target, IngressRequest& request) {
   if (request.body.kind != BodyKind::None) {
     return IngressRefusal{400, "http_request_error", "a WebSocket request has no body"};
   }
@@ -85,10 +84,10 @@ Parsed read_websocket(IngressRequest request, RequestHead head, const AbsoluteTa
     return refusal(*problem);
   }
   request.h2 = to_h2_websocket(std::move(head), target);
-  return request;
+  return std::nullopt;
 }
 
-Parsed read_absolute(IngressRequest request, RequestHead head, const std::string& node) {
+Problem read_absolute(RequestHead&& head, const std::string& node, IngressRequest& request) {
   if (head.target.starts_with('/')) {
     return IngressRefusal{
         400,
@@ -97,7 +96,7 @@ Parsed read_absolute(IngressRequest request, RequestHead head, const std::string
   }
   if ((head.target == "*" && head.method == "OPTIONS") || ends_here(head)) {
     request.kind = IngressKind::LocalOptions;
-    return request;
+    return std::nullopt;
   }
   auto parsed = parse_absolute_target(head.method, head.target);
   if (const auto* problem = std::get_if<HeadProblem>(&parsed)) {
@@ -110,23 +109,24 @@ Parsed read_absolute(IngressRequest request, RequestHead head, const std::string
                           "http_request_error",
                           "only http targets are forwarded; use CONNECT for anything else"};
   }
-  request.destination = target.authority.text();
   remove_internal_fields(head.fields);
   add_via(head.fields, head.minor_version == 0 ? "1.0" : "1.1", node);
   if (websocket) {
-    return read_websocket(std::move(request), std::move(head), target);
+    return read_websocket(std::move(head), target, request);
   }
   if (auto problem = remove_hop_by_hop(head.fields)) {
     return refusal(*problem);
   }
   request.h2 = to_h2_request(std::move(head), target);
-  return request;
+  return std::nullopt;
 }
 
 }  // namespace
 
-std::variant<IngressRequest, IngressRefusal> read_ingress_request(RequestHead head,
-                                                                  const std::string& node) {
+std::optional<IngressRefusal> read_ingress_request(RequestHead&& head,
+                                                   const std::string& node,
+                                                   IngressRequest& request) {
+  request.method = head.method;
   auto plan = request_body_plan(head);
   if (const auto* problem = std::get_if<HeadProblem>(&plan)) {
     return refusal(*problem);
@@ -134,8 +134,6 @@ std::variant<IngressRequest, IngressRefusal> read_ingress_request(RequestHead he
   if (via_names(head.fields, node)) {
     return IngressRefusal{508, "proxy_loop_detected", "the request came round to this proxy again"};
   }
-  IngressRequest request;
-  request.method = head.method;
   request.minor_version = head.minor_version;
   request.body = std::get<BodyPlan>(plan);
   request.accept = head.fields.find("accept").value_or("");
@@ -145,9 +143,9 @@ std::variant<IngressRequest, IngressRefusal> read_ingress_request(RequestHead he
                              head.fields.lists("expect", "100-continue");
   request.request_id = take_request_id(head);
   if (head.method == "CONNECT") {
-    return read_connect(std::move(request), head);
+    return read_connect(head, request);
   }
-  return read_absolute(std::move(request), std::move(head), node);
+  return read_absolute(std::move(head), node, request);
 }
 
 }  // namespace scpool::server

@@ -3,8 +3,8 @@
 // (Not in the first layout: it keeps the connection and the exchange readable.)
 #pragma once
 
+#include <optional>
 #include <string>
-#include <variant>
 
 #include "common/http/body_framing.hpp"
 #include "common/http/message_head.hpp"
@@ -27,7 +27,6 @@ struct IngressRequest {
   std::string request_id;
   std::string accept;
   std::string websocket_key;
-  std::string destination;  // "host:port", for the access log
   bool expects_continue = false;
   bool keep_alive = true;  // as far as the browser is concerned
 };
@@ -38,8 +37,10 @@ struct IngressRefusal {
   std::string sentence;
 };
 
-// `node`: our name in Via; seen in the request already, it is a loop (508).
-std::variant<IngressRequest, IngressRefusal> read_ingress_request(RequestHead head,
-                                                                  const std::string& node);
+// Fills an empty `request`, whose method is right even when there is something to refuse. `node`:
+// our name in Via; seen in the request already, it is a loop (508).
+std::optional<IngressRefusal> read_ingress_request(RequestHead&& head,
+                                                   const std::string& node,
+                                                   IngressRequest& request);
 
 }  // namespace scpool::server

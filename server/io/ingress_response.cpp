@@ -35,7 +35,7 @@ void IngressExchange::on_head(Fields list) {
   answer_head(std::move(*head));
 }
 
-void IngressExchange::answer_head(ResponseHead head) {
+void IngressExchange::answer_head(ResponseHead&& head) {
   phase_ = Phase::Answering;
   add_via(head.fields, "2", parts_.node);
   // A browser that is still sending its body must not take the rest for a new request.

@@ -96,6 +96,9 @@ void Ledger::tell_of_jobs(const JobChanges& changes) {
 }
 
 void Ledger::settle() {
+  if (!jobs_.changed() && !tunnels_.changed()) {
+    return;
+  }
   const JobChanges jobs = jobs_.take_changes();
   tell_of_jobs(jobs);
   for (const TunnelId& tunnel : jobs.lost_one) {

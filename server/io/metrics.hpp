@@ -54,9 +54,9 @@ class Metrics {
   using ByOne = std::map<std::string, std::uint64_t>;
   using ByTwo = std::map<std::pair<std::string, std::string>, std::uint64_t>;
 
-  ByTwo requests_;  // code, method
-  ByTwo retries_;   // reason, result
-  ByTwo errors_;    // origin, type
+  std::map<std::pair<int, std::size_t>, std::uint64_t> requests_;  // code, kMethods
+  ByTwo retries_;                                                  // reason, result
+  ByTwo errors_;                                                   // origin, type
   ByOne auth_failures_;
   ByOne handshakes_;
   ByOne connections_ended_;

@@ -86,13 +86,12 @@ TunnelConnection* TunnelRoster::choose(const TunnelId& tunnel, const TunnelConne
   if (found == tunnels_.end()) {
     return nullptr;
   }
-  std::vector<PlacementCandidate> candidates;
-  candidates.reserve(found->second.size());
+  candidates_.clear();
   for (const auto& connection : found->second) {
-    candidates.push_back(connection->candidate());
-    candidates.back().usable = candidates.back().usable && connection.get() != besides;
+    candidates_.push_back(connection->candidate());
+    candidates_.back().usable = candidates_.back().usable && connection.get() != besides;
   }
-  const std::optional<std::size_t> chosen = place_stream(candidates, random_);
+  const std::optional<std::size_t> chosen = place_stream(candidates_, random_);
   return chosen ? found->second[*chosen].get() : nullptr;
 }
 

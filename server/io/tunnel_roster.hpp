@@ -46,9 +46,17 @@ class TunnelRoster final : public TunnelConnectionListener {
   TunnelConnection* choose(const TunnelId& tunnel, const TunnelConnection* besides);
 
   void wait(ConnectionWaiter& waiter) { waiters_.insert(&waiter); }
-  void stop_waiting(ConnectionWaiter& waiter) { waiters_.erase(&waiter); }
+  void stop_waiting(ConnectionWaiter& waiter) {
+    if (!waiters_.empty()) {
+      waiters_.erase(&waiter);
+    }
+  }
   // A stream ended: one more may be opened.
-  void stream_ended() { wake_waiters(); }
+  void stream_ended() {
+    if (!waiters_.empty()) {
+      wake_waiters();
+    }
+  }
 
   void end_tunnel(const TunnelId& tunnel, const std::string& reason);
   // Tells the tunnel's worker, soon, how many jobs it has.
@@ -85,6 +93,7 @@ class TunnelRoster final : public TunnelConnectionListener {
   std::map<std::string, std::vector<std::unique_ptr<TunnelConnection>>, std::less<>> tunnels_;
   std::set<const TunnelConnection*> counted_;  // ready ones that the registry knows
   std::set<ConnectionWaiter*> waiters_;
+  std::vector<PlacementCandidate> candidates_;  // of one choice; kept for its memory
   std::set<TunnelId> jobs_to_report_;
   Timer report_timer_;
 };
