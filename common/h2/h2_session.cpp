@@ -112,9 +112,15 @@ Result<std::vector<H2Event>> H2Session::receive(ByteView bytes) {
 }
 
 std::vector<H2Event> H2Session::take_events() {
-  std::vector<H2Event> events = std::exchange(session_->events, {});
-  session_->events.reserve(events.size());  // the next batch is likely to be like this one
-  return events;
+  return std::exchange(session_->events, std::exchange(session_->spare_events, {}));
+}
+
+void H2Session::recycle(std::vector<H2Event>&& events) {
+  constexpr std::size_t kMostKept = 64;
+  events.clear();
+  if (events.capacity() <= kMostKept && session_->spare_events.capacity() < events.capacity()) {
+    session_->spare_events = std::move(events);
+  }
 }
 
 void H2Session::pull(ByteQueue& out, std::size_t target) {
@@ -124,9 +130,8 @@ void H2Session::pull(ByteQueue& out, std::size_t target) {
   Session& session = *session_;
   session.batch_target = target - out.size();
   constexpr std::size_t kPlenty = 16 * 1024;
-  if (session.unsent_total >= kPlenty) {
-    session.batch = take_chunk(session.batch_target + kPlenty);
-  }
+  session.batch =
+      take_chunk(session.unsent_total >= kPlenty ? session.batch_target + kPlenty : kSmallChunk);
   while (session.batch.size() < session.batch_target) {
     const std::uint8_t* frame = nullptr;
     const std::size_t before = session.batch.size();
@@ -145,12 +150,10 @@ void H2Session::pull(ByteQueue& out, std::size_t target) {
   }
   session.check_nuisance();
   session.settle_credit();
-  if (session.batch.size() >= kPlenty) {
-    out.append(std::exchange(session.batch, {}));
-  } else {
-    out.append(ByteView(session.batch));
-    session.batch.clear();
+  if (session.batch.empty()) {
     keep_chunk(std::exchange(session.batch, {}));
+  } else {
+    out.append(std::exchange(session.batch, {}));
   }
 }
 

@@ -38,6 +38,8 @@ class H2Session {
   Result<std::vector<H2Event>> receive(ByteView bytes);
   // Events that came up while sending (SendSpace, StreamClosed); ask after each pull.
   std::vector<H2Event> take_events();
+  // Takes back what the two gave, when it has been dealt with: the next events need no new memory.
+  void recycle(std::vector<H2Event>&& events);
 
   // Appends frames to `out` until it holds at least `target` bytes or nothing is left to send now.
   // What it appends is one piece, and of a multiple of 16 KiB when there is plenty.

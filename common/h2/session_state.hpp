@@ -89,6 +89,7 @@ class SessionState {
   nghttp2_session* native = nullptr;
   std::unordered_map<StreamId, StreamState> streams;
   std::vector<H2Event> events;
+  std::vector<H2Event> spare_events;  // memory for the next
   std::optional<Error> failure;
   Instant now{};
   Duration round_trip = Duration::zero();

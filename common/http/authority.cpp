@@ -1,6 +1,8 @@
 #include "common/http/authority.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <optional>
 
 #include "common/base/text.hpp"
@@ -58,14 +60,16 @@ std::uint16_t default_port(std::string_view scheme) {
 }
 
 std::string Authority::text() const {
+  std::array<char, 5> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), port).ptr;
   std::string text;
-  text.reserve(host.size() + 8);
+  text.reserve(host.size() + digits.size() + 3);
   if (is_ipv6_literal) {
     text.append("[").append(host).append("]");
   } else {
     text.append(host);
   }
-  return text.append(":").append(std::to_string(port));
+  return text.append(":").append(digits.data(), end);
 }
 
 std::string Authority::host_field(std::string_view scheme) const {

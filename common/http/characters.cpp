@@ -10,8 +10,11 @@ namespace {
 
 constexpr std::size_t kWord = sizeof(std::uint64_t);
 
-// Whether no character is below SP or DEL; the borrow of a subtraction shows one that is.
-bool all_visible(std::uint64_t word) {
+// Whether none of a word's characters is below SP or DEL; the borrow of a subtraction shows one
+// that is.
+bool all_visible(std::string_view characters) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, characters.data(), kWord);
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighBits = 0x80 * kOnes;
   const std::uint64_t without_delete = word ^ (0x7f * kOnes);
@@ -22,16 +25,16 @@ bool all_visible(std::uint64_t word) {
 
 }  // namespace
 
+// What is not visible may be a tab. The last word looks at some characters a second time.
 bool is_value_text(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = std::min(text.size(), kWord);
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data(), size);
-    if ((size < kWord || !all_visible(word)) &&
-        !all_in_class(text.substr(0, size), CharacterClass::Value)) {
-      return false;  // what is not visible may be a tab
+  if (text.size() < kWord) {
+    return all_in_class(text, CharacterClass::Value);
+  }
+  for (std::size_t at = 0; at < text.size(); at += kWord) {
+    const std::string_view word = text.substr(std::min(at, text.size() - kWord), kWord);
+    if (!all_visible(word) && !all_in_class(word, CharacterClass::Value)) {
+      return false;
     }
-    text.remove_prefix(size);
   }
   return true;
 }

@@ -10,6 +10,7 @@ namespace {
 
 // What a start line may hold beside its target: a method or a version, a status, a reason.
 constexpr std::size_t kStartLineExtra = 256;
+constexpr const char* kInnerCr = "a line has a CR inside";
 constexpr std::size_t kUsualFieldCount = 16;
 constexpr std::size_t kUsualFieldBytes = 512;
 
@@ -32,7 +33,8 @@ int minor_version(std::string_view text) {
 std::size_t HeadParser::receive(ByteView bytes) {
   const std::string_view input = as_text(bytes);
   std::size_t at = 0;
-  while (state_ == State::NeedMore && at < input.size() && begins_well(input[at])) {
+  while (state_ == State::NeedMore && at < input.size() &&
+         (have_start_line_ || begins_well(input[at]))) {
     at += receive_line(input.substr(at));
   }
   return at;
@@ -40,7 +42,7 @@ std::size_t HeadParser::receive(ByteView bytes) {
 
 // Garbage (a TLS hello, say) is told at its first byte, not when the head time is over.
 bool HeadParser::begins_well(char first) {
-  if (have_start_line_ || !line_.empty()) {
+  if (!line_.empty()) {
     return true;
   }
   const bool is_request = kind_ == Kind::Request;
@@ -105,10 +107,6 @@ void HeadParser::take_line(std::string_view line) {
     return;
   }
   line.remove_suffix(1);
-  if (std::memchr(line.data(), '\r', line.size()) != nullptr) {
-    refuse(400, "a line has a CR inside");
-    return;
-  }
   if (have_start_line_) {
     if (line.empty()) {
       finish();
@@ -117,7 +115,9 @@ void HeadParser::take_line(std::string_view line) {
     }
     return;
   }
-  if (line.empty()) {
+  if (line.find('\r') != std::string_view::npos) {
+    refuse(400, kInnerCr);
+  } else if (line.empty()) {
     skipped_empty_line_ = true;
   } else if (kind_ == Kind::Request) {
     take_request_line(line);
@@ -193,7 +193,7 @@ void HeadParser::take_status_line(std::string_view line) {
 void HeadParser::take_field_line(std::string_view line) {
   const http::FieldLine field = http::parse_field_line(line);
   if (field.problem != nullptr) {
-    refuse(400, field.problem);
+    refuse(400, line.find('\r') != std::string_view::npos ? kInnerCr : field.problem);
     return;
   }
   if (fields().size() == limits_.max_fields) {

@@ -143,7 +143,7 @@ void TunnelLink::Pump::receive(ByteView bytes) {
   touch();
 }
 
-void TunnelLink::Pump::deliver(std::vector<H2Event> events) {
+void TunnelLink::Pump::deliver(std::vector<H2Event>&& events) {
   for (std::size_t at = 0; at < events.size(); ++at) {
     if (over()) {
       return;
@@ -154,6 +154,7 @@ void TunnelLink::Pump::deliver(std::vector<H2Event> events) {
       std::visit([this](auto& what) { take(what); }, events[at]);
     }
   }
+  h2_.recycle(std::move(events));
   if (peer_error_.has_value() && !over()) {
     fail(*peer_error_);
   }

@@ -64,7 +64,7 @@ class TunnelLink::Pump final : public StreamListener {
   // tunnel_pump.cpp
   void receive(ByteView bytes);
   void receive_early();
-  void deliver(std::vector<H2Event> events);
+  void deliver(std::vector<H2Event>&& events);
   void take(h2::RequestReceived& event);
   void take(h2::HeadReceived& event);
   void take(h2::DataReceived& event);
