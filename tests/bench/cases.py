@@ -18,6 +18,7 @@ from machine import cpu_seconds, memory
 
 LUA = pathlib.Path(__file__).parent / "absolute_form.lua"
 MIB, GIB = 2**20, 2**30
+PATIENCE = 60  # s; who has not done a case by then has failed it
 
 
 class Case:
@@ -51,18 +52,24 @@ class EndsCpu:
 
 def transfer(target, path, count, upload=None):
     """Bytes moved and seconds taken by `count` clients at once."""
-    command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{size_download} %{size_upload}"]
+    command = ["curl", "-sS", "-m", PATIENCE, "-o", "/dev/null", "-w",
+               "%{size_download} %{size_upload}"]
     if upload:
         command += ["-X", "POST", "-H", "Expect:", "-T", upload]
     start = time.monotonic()
     clients = [subprocess.Popen([str(word) for word in [*command, *target.curl(path)]],
                                 stdout=subprocess.PIPE, text=True) for _ in range(count)]
     sizes = []
-    for client in clients:
-        down, up = client.communicate()[0].split()
-        assert client.returncode == 0, f"{target.name}: curl failed on {path}"
-        sizes.append(int(up) if upload else int(down))
-    return sizes, time.monotonic() - start
+    try:
+        for client in clients:
+            words = client.communicate()[0].split()
+            assert client.returncode == 0, f"{target.name}: curl failed on {path} ({client.returncode})"
+            sizes.append(int(words[1 if upload else 0]))
+        return sizes, time.monotonic() - start
+    finally:
+        for client in clients:
+            client.kill()
+            client.wait()
 
 
 def downloads(count, file):
@@ -95,7 +102,7 @@ def wrk(target, connections, seconds, fresh=False):
     command += ["-s", LUA, url, "--", absolute] if absolute else [url]
     with EndsCpu(target) as cpu:
         output = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                                check=True).stdout
+                                check=True, timeout=seconds + PATIENCE).stdout
     failed = re.search(r"Non-2xx.*: (\d+)|connect (\d+), read (\d+), write (\d+), timeout (\d+)",
                        output)
     assert not failed or not any(int(count) for count in failed.groups() if count), \
@@ -193,7 +200,7 @@ def held_streams(target, quick):
                 piece = connection.recv(65536)
                 assert piece, f"{target.name}: a held stream ended after {data[:200]!r}"
                 data += piece
-        time.sleep(1)
+        time.sleep(0.3 if quick else 1)
         return growth(target, before, count, 1024)
     finally:
         for connection in connections:
@@ -210,7 +217,7 @@ def stalled_downloads(target, quick):
     try:
         for _ in range(count):
             connections.append(target.open("/large", receive_buffer=65536))
-        time.sleep(1.5)
+        time.sleep(0.7 if quick else 1.5)
         figures = growth(target, before, count, MIB)
         if target.wrk("/1k"):
             beside = wrk(target, 1, 1)

@@ -23,9 +23,15 @@ def suspended(facts):
         return float(re.search(r'conn_state\{state="suspended"\} (\S+)', answer.read().decode())[1])
 
 
-def measure(directory, quick):
+def share_of_a_core(pid, seconds):
+    cpu, began = cpu_seconds([pid]), time.monotonic()
+    time.sleep(seconds)
+    return {"core_percent": (cpu_seconds([pid]) - cpu) / (time.monotonic() - began) * 100}
+
+
+def measure(run, directory):
     """{"sc-server": [figures]}; what a tunnel costs the server, nobody uses it."""
-    tunnels, seconds = (200, 10) if quick else (2000, 20)
+    tunnels, seconds = (200, 5) if run.quick else (2000, 20)
     state = directory / "idle-tunnels"
     limits = ["--limits-max-tunnels", tunnels, "--limits-creates-per-minute", 1000000,
               "--limits-handshakes-per-second", 1000000]
@@ -44,9 +50,8 @@ def measure(directory, quick):
         assert crowd.stdout.readline() == "ready\n", "the tunnels did not stand"
         print(f"{tunnels} tunnels stand after {time.monotonic() - started:.0f} s", file=sys.stderr)
         time.sleep(2)
-        after, cpu, began = memory([server.pid]), cpu_seconds([server.pid]), time.monotonic()
-        time.sleep(seconds)
-        core = (cpu_seconds([server.pid]) - cpu) / (time.monotonic() - began)
+        after = memory([server.pid])
+        keeping = run.undisturbed(lambda: share_of_a_core(server.pid, seconds))
         # Killed, not ended: the server keeps the sessions for their worker to come back.
         crowd.kill()
         crowd.wait()
@@ -55,8 +60,8 @@ def measure(directory, quick):
         grown = {kind: (after[kind] - before[kind]) / tunnels / 1024 for kind in after}
         held = {kind: (cut[kind] - before[kind]) / tunnels / CONNECTIONS / 1024 for kind in cut}
         print(f"suspended: {held['private']:.1f} KiB a session (PSS {held['pss']:.1f})", file=sys.stderr)
-        return {"sc-server": [{"value": grown["private"], "pss_kib": grown["pss"],
-                               "core_percent": core * 100, "tunnels": tunnels,
+        return {"sc-server": [{"value": grown["private"], "pss_kib": grown["pss"], **keeping,
+                               "tunnels": tunnels,
                                "suspended_session_kib": held["private"],
                                "connections": tunnels * CONNECTIONS}]}
     finally:

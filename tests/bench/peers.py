@@ -39,8 +39,16 @@ def wait_for_port(port, address="127.0.0.1"):
             time.sleep(0.05)
 
 
+def remove_left_over():
+    """Files of runs that were killed."""
+    for files in pathlib.Path("/dev/shm").glob("sc-pool-bench-*"):
+        if not pathlib.Path(f"/proc/{files.name.rpartition('-')[2]}").exists():
+            shutil.rmtree(files, ignore_errors=True)
+
+
 class Origin:
     def __init__(self, directory):
+        remove_left_over()
         self.files = pathlib.Path("/dev/shm") / f"sc-pool-bench-{os.getpid()}"
         self.files.mkdir(exist_ok=True)
         self.ports = {"files": free_port(), "site": free_port()}
@@ -87,7 +95,11 @@ class Direct:
         self.directory, self.origin, self.certificate = directory, origin, certificate
         self.ports = dict(origin.ports)  # where a client asks for each service
         self.processes = {"near": [], "far": []}  # beside the client, beside the origin
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def start(self):
         pass
@@ -248,6 +260,7 @@ class SshReverse(Direct):
     def start(self):
         inner = free_port()
         services = [(port, site) for _, port, _, site in self.relay()]
+        assert os.geteuid() == 0, "its server needs root"
         pathlib.Path("/run/sshd").mkdir(exist_ok=True)
         for name in ("host", "user"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
@@ -274,7 +287,8 @@ class OurPool(Direct):
 
     def start(self):
         self.pool = Pool(self.directory / f"pool-{self.size}", name=f"bench{self.size}",
-                         config=f"[pool]\nsize = {self.size}\n").start()
+                         config=f"[pool]\nsize = {self.size}\n")
+        self.pool.start()
         self.proxy = self.pool.open_ingress
         self.pids_of_ends = {"near": [], "far": [], "supervisor": []}
         ends = {"sc-server": "near", "sc-worker": "far", "sc-pool": "supervisor"}
@@ -301,7 +315,6 @@ class OurPool(Direct):
         return self.pids_of_ends
 
     def close(self):
-        self.pool.stop("--now")
         self.pool.destroy()
 
 
@@ -345,3 +358,4 @@ class OurConnect(Direct):
 
 
 PEERS = [NginxStream, Haproxy, Stunnel, Nghttpx, SshReverse]
+TARGETS = [Direct, OurPool, OurConnect, PoolOfThree, *PEERS]  # CONNECT behind the pool it goes through

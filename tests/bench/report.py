@@ -9,7 +9,7 @@ COLUMNS = [("CPU s/GiB", ["cpu_s_per_gib_near", "cpu_s_per_gib_far"]),
            ("PSS near, far", ["pss_mib_near", "pss_mib_far"]),
            ("private near, far", ["private_mib_near", "private_mib_far"]),
            ("p50, p99 us", ["p50_us", "p99_us"]),
-           ("new conn. ms", ["new_connection_ms"]),
+           ("upload, new conn. ms", ["upload_mib_s", "new_connection_ms"]),
            ("core %, tunnels", ["core_percent", "tunnels"]),
            ("last byte, worst ms", ["last_byte_ms", "worst_ms"])]
 

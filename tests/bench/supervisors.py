@@ -235,7 +235,7 @@ def main():
     kinds = [kind for kind in MANAGERS
              if not arguments.names or any(name in kind.name for name in arguments.names)]
     results = {kind.name: {} for kind in kinds}
-    watch = machine.Watch([])
+    watch = machine.Watch()
     with tempfile.TemporaryDirectory(prefix="scb-") as directory:
         directory = pathlib.Path(directory)
         for part in (kills, start_many, daily_life):
