@@ -72,4 +72,11 @@ Error tls_failure(const std::string& peer,
   return {ErrorKind::Protocol, with_peer + words};
 }
 
+void clear_tls_errors() {
+  // OpenSSL goes through all its places, also when nothing stands there, as nearly always.
+  if (ERR_peek_error() != 0) {
+    ERR_clear_error();
+  }
+}
+
 }  // namespace scpool

@@ -21,4 +21,7 @@ Error tls_failure(const std::string& peer,
                   const std::string& certificate_problem,
                   ByteView first_bytes);
 
+// Before each call: what an earlier one left would be taken for its error.
+void clear_tls_errors();
+
 }  // namespace scpool

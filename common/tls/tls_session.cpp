@@ -1,7 +1,6 @@
 #include "common/tls/tls_session.hpp"
 
 #include <openssl/bio.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -50,6 +49,9 @@ struct TlsSession::Session {
   ByteQueue outgoing;
   bool close_sent = false;
 
+  bool has_ciphertext() const {
+    return !lent.empty() || !incoming.empty() || SSL_has_pending(ssl.get()) == 1;
+  }
   void note_first(ByteView ciphertext);
   void keep_incoming(ByteView ciphertext);
   void flush_staged();
@@ -183,7 +185,7 @@ void TlsSession::Session::flush_staged() {
 }
 
 void TlsSession::Session::shake_hands() {
-  ERR_clear_error();
+  clear_tls_errors();
   const int result = SSL_do_handshake(ssl.get());
   if (result == 1) {
     state = State::Open;
@@ -265,7 +267,7 @@ TlsSession TlsSession::connect(const TlsContext& context, const std::string& ser
   if (named) {
     session->shake_hands();
   } else {
-    ERR_clear_error();
+    clear_tls_errors();
     session->fail({ErrorKind::Invalid, "not a server name to verify: '" + server_name + "'"});
   }
   return TlsSession(std::move(session));
@@ -307,9 +309,10 @@ void TlsSession::keep() {
 
 std::size_t TlsSession::read(std::span<std::uint8_t> buffer) {
   std::size_t total = 0;
-  while (state_->state == State::Open && total < buffer.size()) {
+  // Asking for what cannot be there costs as much as a record.
+  while (state_->state == State::Open && total < buffer.size() && state_->has_ciphertext()) {
     std::size_t count = 0;
-    ERR_clear_error();
+    clear_tls_errors();
     const int result =
         SSL_read_ex(state_->ssl.get(), buffer.data() + total, buffer.size() - total, &count);
     if (result != 1) {
@@ -336,7 +339,7 @@ void TlsSession::write(ByteView plaintext) {
     std::size_t done = 0;
     while (done < run.size()) {
       std::size_t count = 0;
-      ERR_clear_error();
+      clear_tls_errors();
       const int result =
           SSL_write_ex(state_->ssl.get(), run.data() + done, run.size() - done, &count);
       if (result != 1) {
@@ -356,9 +359,9 @@ void TlsSession::close() {
     return;
   }
   state_->close_sent = true;
-  ERR_clear_error();
+  clear_tls_errors();
   SSL_shutdown(state_->ssl.get());
-  ERR_clear_error();
+  clear_tls_errors();
   state_->flush_staged();
 }
 
