@@ -98,7 +98,7 @@ void IngressConnection::pump() {
     pending_.drop(used);
   }
   if (browser_ended_ && state_ == State::Reading) {
-    over();
+    end_after_answer();
   } else if (browser_ended_ && state_ == State::Exchanging) {
     tell_end();
     settle_exchange();
@@ -251,6 +251,11 @@ void IngressConnection::linger() {
   });
 }
 
+// For a browser that has no more to say, but may still take in the last answer.
+void IngressConnection::end_after_answer() {
+  stream_->queued() > 0 ? linger() : over();
+}
+
 void IngressConnection::on_exchange_over(ExchangeEnd end) {
   exchange_end_ = end;
   pump();
@@ -289,7 +294,7 @@ void IngressConnection::on_end() {
   browser_ended_ = true;
   switch (state_) {
     case State::Reading:
-      over();
+      end_after_answer();
       break;
     case State::Exchanging:
       pump();

@@ -66,6 +66,7 @@ class IngressConnection final : public StreamListener, public ExchangeListener {
   void wake_after(Duration delay) { deadline_.arm(parts_.loop.now() + delay); }
   void tell_end();
   void linger();
+  void end_after_answer();
   void over();
   void adjust_reading();
 
