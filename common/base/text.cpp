@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <limits>
 
@@ -12,6 +13,16 @@ namespace {
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// Eight characters at once: in the high bit of each stands whether it is a capital, and that bit,
+// moved to where capitals and small letters differ, makes it small.
+std::uint64_t lower_word(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  const std::uint64_t low_bits = word & (0x7f * kOnes);
+  const std::uint64_t from_a = low_bits + (0x80 - 'A') * kOnes;
+  const std::uint64_t beyond_z = low_bits + (0x7f - 'Z') * kOnes;
+  return word | ((from_a & ~beyond_z & ~word & (0x80 * kOnes)) >> 2U);
 }
 
 bool is_digit(char c) {
@@ -142,7 +153,19 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
 }
 
 void make_lower(std::span<char> text) {
-  std::transform(text.begin(), text.end(), text.begin(), lower);
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  if (text.size() < kWord) {
+    std::transform(text.begin(), text.end(), text.begin(), lower);
+    return;
+  }
+  // The last word takes some characters a second time.
+  for (std::size_t at = 0; at < text.size(); at += kWord) {
+    char* const place = text.data() + std::min(at, text.size() - kWord);
+    std::uint64_t word = 0;
+    std::memcpy(&word, place, kWord);
+    word = lower_word(word);
+    std::memcpy(place, &word, kWord);
+  }
 }
 
 std::string to_lower(std::string_view text) {
@@ -152,9 +175,9 @@ std::string to_lower(std::string_view text) {
 }
 
 bool same_letters(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
-    return a == b || lower(a) == lower(b);
-  });
+  return left == right || std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
+           return lower(a) == lower(b);
+         });
 }
 
 std::string_view trim(std::string_view text) {

@@ -51,15 +51,15 @@ bool is_never_indexed(std::string_view name) {
 
 // nghttp2 copies what it is given here and makes the names lower case.
 std::vector<nghttp2_nv> native_fields(const Fields& fields) {
-  std::vector<nghttp2_nv> list;
-  list.reserve(fields.size());
+  std::vector<nghttp2_nv> list(fields.size());
+  auto native = list.begin();
   for (const Field field : fields) {
-    list.push_back(
-        {const_cast<std::uint8_t*>(as_bytes(field.name).data()),
-         const_cast<std::uint8_t*>(as_bytes(field.value).data()),
-         field.name.size(),
-         field.value.size(),
-         is_never_indexed(field.name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE});
+    *native++ = {const_cast<std::uint8_t*>(as_bytes(field.name).data()),
+                 const_cast<std::uint8_t*>(as_bytes(field.value).data()),
+                 field.name.size(),
+                 field.value.size(),
+                 static_cast<std::uint8_t>(is_never_indexed(field.name) ? NGHTTP2_NV_FLAG_NO_INDEX
+                                                                        : NGHTTP2_NV_FLAG_NONE)};
   }
   return list;
 }

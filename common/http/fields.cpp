@@ -75,35 +75,41 @@ void Fields::lower_names() {
 }
 
 void Fields::set(std::string_view name, std::string_view value) {
-  const auto same = [this, name](const Place& place) {
-    return equals_ignoring_case(at(place).name, name);
-  };
-  const auto first = std::find_if(places_.begin(), places_.end(), same);
-  if (first == places_.end()) {
+  const std::size_t first = index_of(name);
+  if (first == size()) {
     add(name, value);
     return;
   }
-  places_.erase(std::remove_if(first + 1, places_.end(), same), places_.end());
-  *first = write(at(*first).name, value);
+  for (std::size_t i = index_of(name, first + 1); i < size(); i = index_of(name, i)) {
+    places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  places_[first] = write((*this)[first].name, value);
 }
 
 std::size_t Fields::remove(std::string_view name) {
   return remove_if([name](const Field& field) { return equals_ignoring_case(field.name, name); });
 }
 
+std::size_t Fields::index_of(std::string_view name, std::size_t from) const {
+  for (std::size_t i = from; i < places_.size(); ++i) {
+    if (places_[i].name == name.size() && same_letters(at(places_[i]).name, name)) {
+      return i;
+    }
+  }
+  return places_.size();
+}
+
 std::size_t Fields::count(std::string_view name) const {
-  return static_cast<std::size_t>(std::count_if(begin(), end(), [name](const Field& field) {
-    return equals_ignoring_case(field.name, name);
-  }));
+  std::size_t count = 0;
+  for (std::size_t i = index_of(name); i < size(); i = index_of(name, i + 1)) {
+    ++count;
+  }
+  return count;
 }
 
 std::optional<std::string_view> Fields::find(std::string_view name) const {
-  for (const Place& place : places_) {
-    if (place.name == name.size() && equals_ignoring_case(at(place).name, name)) {
-      return at(place).value;
-    }
-  }
-  return std::nullopt;
+  const std::size_t index = index_of(name);
+  return index < size() ? std::optional((*this)[index].value) : std::nullopt;
 }
 
 bool Fields::lists(std::string_view name, std::string_view member) const {

@@ -64,7 +64,7 @@ class Fields {
                          [this, &predicate](const Place& place) { return predicate(at(place)); });
   }
 
-  bool contains(std::string_view name) const { return find(name).has_value(); }
+  bool contains(std::string_view name) const { return index_of(name) < size(); }
   std::size_t count(std::string_view name) const;
   // The value of the first field of that name; valid until the fields change.
   std::optional<std::string_view> find(std::string_view name) const;
@@ -92,6 +92,8 @@ class Fields {
     return {text.substr(place.at, place.name), text.substr(place.at + place.name + 2, place.value)};
   }
   Place write(std::string_view name, std::string_view value);
+  // Of the first field of that name from index `from` on; size() when there is none.
+  std::size_t index_of(std::string_view name, std::size_t from = 0) const;
 
   std::vector<char> text_;  // lines up to used_, then room
   std::size_t used_ = 0;
@@ -129,11 +131,8 @@ inline Fields::Iterator Fields::end() const {
 
 template <class Predicate>
 bool Fields::any_listed(std::string_view name, Predicate predicate) const {
-  for (const Field field : *this) {
-    if (!equals_ignoring_case(field.name, name)) {
-      continue;
-    }
-    for (std::string_view rest = field.value; !rest.empty();) {
+  for (std::size_t i = index_of(name); i < size(); i = index_of(name, i + 1)) {
+    for (std::string_view rest = (*this)[i].value; !rest.empty();) {
       const std::size_t comma = std::min(rest.find(','), rest.size());
       const std::string_view member = trim(rest.substr(0, comma));
       if (!member.empty() && predicate(member)) {

@@ -253,7 +253,11 @@ void IngressConnection::linger() {
 
 // For a browser that has no more to say, but may still take in the last answer.
 void IngressConnection::end_after_answer() {
-  stream_->queued() > 0 ? linger() : over();
+  if (stream_->queued() > 0) {
+    linger();
+  } else {
+    over();
+  }
 }
 
 void IngressConnection::on_exchange_over(ExchangeEnd end) {

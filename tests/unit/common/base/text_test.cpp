@@ -81,3 +81,14 @@ TEST_CASE("words for a shell") {
   CHECK(shell_quoted("two words") == "'two words'");
   CHECK(shell_quoted("it's") == "'it'\\''s'");
 }
+
+TEST_CASE("only the capitals of ASCII become small, wherever they stand") {
+  for (const std::size_t size : {1U, 7U, 8U, 9U, 16U, 17U}) {
+    for (int c = 0; c < 256; ++c) {
+      const auto given = static_cast<char>(c);
+      const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : given;
+      CHECK(to_lower(std::string(size, given)) == std::string(size, small));
+    }
+  }
+  CHECK(to_lower("X-Request-ID: Ab[`{@Z") == "x-request-id: ab[`{@z");
+}
