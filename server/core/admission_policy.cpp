@@ -72,6 +72,7 @@ AdmissionPolicy::AdmissionPolicy(Digest digest, const AdmissionLimits& limits)
       handshakes_(count(limits.handshakes_per_second), std::chrono::seconds{1}) {}
 
 void AdmissionPolicy::set_accounts(std::vector<Account> accounts) {
+  ++accounts_version_;
   accounts_.clear();
   for (Account& account : accounts) {
     std::string name = account.name;

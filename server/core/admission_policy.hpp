@@ -66,6 +66,8 @@ class AdmissionPolicy {
   AdmissionPolicy(Digest digest, const AdmissionLimits& limits);
 
   void set_accounts(std::vector<Account> accounts);
+  // Another one: a key that was right may not be right any more.
+  std::uint64_t accounts_version() const { return accounts_version_; }
   const Account* account(std::string_view name) const;
   const std::map<std::string, Account, std::less<>>& accounts() const { return accounts_; }
 
@@ -79,6 +81,7 @@ class AdmissionPolicy {
  private:
   Digest digest_;
   std::map<std::string, Account, std::less<>> accounts_;
+  std::uint64_t accounts_version_ = 0;
   RateLimit failures_;
   RateLimit creates_;
   RateLimit handshakes_;

@@ -3,8 +3,6 @@
 #include <utility>
 
 #include "common/http/field_rules.hpp"
-#include "server/core/ingress_credential.hpp"
-#include "server/io/rest_jobs.hpp"
 
 namespace scpool::server {
 
@@ -15,6 +13,11 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMaxPending = 64 * 1024;
 constexpr Duration kLinger = 2s;  // for a browser that still sends when its answer is complete
 
+std::string address_of(const Stream& stream) {
+  const std::optional<Endpoint> peer = stream.peer();
+  return peer ? peer->address : "unknown";
+}
+
 }  // namespace
 
 IngressConnection::IngressConnection(ServerParts& parts,
@@ -22,16 +25,10 @@ IngressConnection::IngressConnection(ServerParts& parts,
                                      std::unique_ptr<Stream> stream,
                                      IngressConnectionListener& listener)
     : parts_(parts),
-      config_(config),
       listener_(listener),
       stream_(std::move(stream)),
-      job_(parts.ledger),
+      login_(parts, config, address_of(*stream_)),
       deadline_(parts.loop, [this] { deadline_passed(); }) {
-  const std::optional<Endpoint> peer = stream_->peer();
-  client_ = peer ? peer->address : std::string("unknown");
-  if (!config_.asks_for_credentials()) {
-    job_.use({{config_.account, config_.tunnel_name, client_}, std::nullopt});
-  }
   expect_request();
   stream_->set_listener(this);
 }
@@ -140,7 +137,7 @@ std::size_t IngressConnection::step(ByteView bytes) {
 
 void IngressConnection::begin_request(RequestHead& head) {
   Fields more;
-  if (const auto refusal = admit(head, more)) {
+  if (const auto refusal = login_.judge(head.fields, more)) {
     refuse(*refusal, more, head.method);
     return;
   }
@@ -157,49 +154,9 @@ void IngressConnection::begin_request(RequestHead& head) {
     return;
   }
   state_ = State::Exchanging;
-  exchange_ =
-      std::make_unique<IngressExchange>(parts_, job_, *stream_, std::move(request), client_, *this);
+  exchange_ = std::make_unique<IngressExchange>(
+      parts_, login_.job(), *stream_, std::move(request), login_.client(), *this);
   exchange_->start();
-}
-
-// Who asks, and for which tunnel; sets the connection's job.
-std::optional<IngressRefusal> IngressConnection::admit(const RequestHead& head, Fields& more) {
-  if (!config_.asks_for_credentials()) {
-    return std::nullopt;
-  }
-  const std::optional<IngressCredential> credential = read_ingress_credential(head.fields);
-  bool right = false;
-  if (credential && credential->one_job) {
-    const Job* job = parts_.ledger.jobs().find(*credential->one_job);
-    right = job != nullptr && job->kind == JobKind::Explicit &&
-            job_credential_hash(job->id, credential->key.reveal()) == job->credential_hash;
-    if (right) {
-      job_.use({{}, credential->one_job});
-    }
-  } else if (credential &&
-             parts_.ledger.login_is_right(credential->user, credential->key.reveal())) {
-    right = true;
-    const std::string& label = credential->label.empty() ? client_ : credential->label;
-    job_.use({{credential->user, credential->tunnel_name, label}, std::nullopt});
-  }
-  if (right) {
-    return std::nullopt;
-  }
-  const bool tried = head.fields.contains("proxy-authorization");
-  if (tried) {
-    parts_.metrics.authentication_failed("ingress");
-    if (parts_.ledger.admission().judge_login(false, client_, parts_.loop.now()) ==
-        LoginVerdict::TooManyFailures) {
-      more.add("Retry-After", "6");
-      return IngressRefusal{
-          429, "http_request_denied", "too many wrong credentials from this address"};
-    }
-  }
-  more.add("Proxy-Authenticate", "Basic realm=\"sc-server\", charset=\"UTF-8\"");
-  return IngressRefusal{407,
-                        "http_request_denied",
-                        tried ? "these proxy credentials are wrong, or their job has ended"
-                              : "proxy credentials are needed: user[;tunnel=NAME][;job=LABEL]"};
 }
 
 void IngressConnection::answer_options(const IngressRequest& request) {
@@ -225,10 +182,11 @@ void IngressConnection::refuse(const IngressRefusal& refusal,
   parts_.metrics.request_started();
   BrowserAnswer(parts_.loop, *stream_, request, {}).refusal(parts_.node, refusal, more);
   parts_.metrics.request_ended(method, refusal.status, Duration::zero());
-  parts_.log.debug(
-      "ingress",
-      "refused",
-      {{"client", client_}, {"status", std::to_string(refusal.status)}, {"why", refusal.sentence}});
+  parts_.log.debug("ingress",
+                   "refused",
+                   {{"client", login_.client()},
+                    {"status", std::to_string(refusal.status)},
+                    {"why", refusal.sentence}});
   linger();
 }
 

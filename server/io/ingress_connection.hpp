@@ -10,6 +10,7 @@
 #include "common/io/stream.hpp"
 #include "common/io/timer.hpp"
 #include "server/io/ingress_exchange.hpp"
+#include "server/io/ingress_login.hpp"
 
 namespace scpool::server {
 
@@ -57,7 +58,6 @@ class IngressConnection final : public StreamListener, public ExchangeListener {
   std::size_t step(ByteView bytes);
   void settle_exchange();
   void begin_request(RequestHead& head);
-  std::optional<IngressRefusal> admit(const RequestHead& head, Fields& more);
   void answer_options(const IngressRequest& request);
   void refuse(const IngressRefusal& refusal, const Fields& more, const std::string& method);
   void expect_request();
@@ -71,11 +71,9 @@ class IngressConnection final : public StreamListener, public ExchangeListener {
   void adjust_reading();
 
   ServerParts& parts_;
-  const IngressConfig& config_;
   IngressConnectionListener& listener_;
   std::unique_ptr<Stream> stream_;
-  std::string client_;
-  IngressJob job_;
+  IngressLogin login_;
   DeadlineTimer deadline_;  // what for, says the state
   std::size_t queued_before_ = 0;
   State state_ = State::Reading;

@@ -218,6 +218,43 @@ TEST_CASE("credentials decide the tunnel and the job") {
   CHECK(with(pair, request).starts_with("HTTP/1.1 407 "));
 }
 
+TEST_CASE("a kept connection's credential counts as long as what made it right") {
+  Ingress i;
+  i.worker->at_head = [](auto& exchange) { exchange.answer({}, "hello"); };
+  const auto browser = i.r.browser("ingress_url");
+  const auto get_as = [&](const std::string& pair) {
+    browser->received.clear();
+    const std::string basic = "Basic " + to_base64(as_bytes(pair));
+    return i.ask(*browser, get("Proxy-Authorization: " + basic + "\r\n"), "hello");
+  };
+  const std::string user = "local:" + i.r.key;
+  for (int round = 0; round < 3; ++round) {
+    CHECK(contains(get_as(user), "200 OK"));
+  }
+  SUBCASE("another credential is judged for itself") {
+    CHECK(contains(get_as("local;job=a:" + i.r.key), "200 OK"));
+    CHECK(get_as(user + "x").starts_with("HTTP/1.1 407 "));
+  }
+  SUBCASE("the account's key changes") {
+    std::ofstream(i.r.facts["access_key_file"].get<std::string>()) << "a-key-of-tomorrow\n";
+    i.r.server->reload(i.r.config);
+    CHECK(get_as(user).starts_with("HTTP/1.1 407 "));
+  }
+  SUBCASE("the accounts are read again and are the same") {
+    i.r.server->reload(i.r.config);
+    CHECK(contains(get_as(user), "200 OK"));
+  }
+  SUBCASE("the job ends") {
+    const json job = json::parse(i.r.call("POST", "/local/jobs", R"({"tunnel_name":"pool"})").body);
+    const auto url = job["proxy_url"].get<std::string>();
+    const std::string pair = url.substr(7, url.find('@') - 7);
+    CHECK(contains(get_as(pair), "200 OK"));
+    CHECK(contains(get_as(pair), "200 OK"));
+    (void)i.r.call("DELETE", "/local/jobs/" + job["id"].get<std::string>());
+    CHECK(get_as(pair).starts_with("HTTP/1.1 407 "));
+  }
+}
+
 TEST_CASE("jobs go round the pool and keep their member") {
   Ingress i;
   const json second = i.r.create();
