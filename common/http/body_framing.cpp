@@ -18,8 +18,16 @@ constexpr auto kMaxLength = static_cast<std::uint64_t>(std::numeric_limits<std::
 
 // What the fields alone say, the same for requests and responses; None when they say nothing.
 std::variant<BodyPlan, HeadProblem> framing_of(const Fields& fields, int minor_version) {
-  const std::size_t codings = fields.count("Transfer-Encoding");
-  const std::size_t lengths = fields.count("Content-Length");
+  std::size_t codings = 0;
+  std::size_t lengths = 0;
+  std::string_view value;  // of what comes last
+  for (const Field field : fields) {
+    const bool is_coding = equals_ignoring_case(field.name, "Transfer-Encoding");
+    const bool is_length = equals_ignoring_case(field.name, "Content-Length");
+    codings += is_coding ? 1 : 0;
+    lengths += is_length ? 1 : 0;
+    value = is_coding || is_length ? field.value : value;
+  }
   if (codings > 0) {
     if (minor_version == 0) {
       return HeadProblem{400, "Transfer-Encoding in an HTTP/1.0 message"};
@@ -27,7 +35,7 @@ std::variant<BodyPlan, HeadProblem> framing_of(const Fields& fields, int minor_v
     if (lengths > 0) {
       return HeadProblem{400, "both Transfer-Encoding and Content-Length"};
     }
-    if (codings > 1 || !equals_ignoring_case(*fields.find("Transfer-Encoding"), "chunked")) {
+    if (codings > 1 || !equals_ignoring_case(value, "chunked")) {
       return HeadProblem{501, "a Transfer-Encoding other than exactly \"chunked\""};
     }
     return BodyPlan{BodyKind::Chunked, 0};
@@ -38,7 +46,7 @@ std::variant<BodyPlan, HeadProblem> framing_of(const Fields& fields, int minor_v
   if (lengths == 0) {
     return BodyPlan{};
   }
-  const auto length = parse_number(*fields.find("Content-Length"));
+  const auto length = parse_number(value);
   if (!length || *length > kMaxLength) {
     return HeadProblem{400, "Content-Length is not a number below 2^63"};
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "common/base/random.hpp"
 #include "common/base/text.hpp"
@@ -14,10 +15,18 @@ namespace {
 constexpr std::string_view kWebSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 constexpr std::size_t kWebSocketKeySize = 16;
 
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::any_of(names.begin(), names.end(), [name](std::string_view other) {
     return equals_ignoring_case(name, other);
   });
+}
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return is_one_of(name, std::span(names.begin(), names.size()));
+}
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
 }
 
 }  // namespace
@@ -27,9 +36,9 @@ bool is_hop_by_hop(std::string_view name) {
     case 2:
       return equals_ignoring_case(name, "te");
     case 7:
-      return is_one_of(name, {"trailer", "upgrade"});
+      return equals_ignoring_case(name, "trailer") || equals_ignoring_case(name, "upgrade");
     case 10:
-      return is_one_of(name, {"connection", "keep-alive"});
+      return equals_ignoring_case(name, "connection") || equals_ignoring_case(name, "keep-alive");
     case 14:
       return equals_ignoring_case(name, "http2-settings");
     case 16:
@@ -46,14 +55,22 @@ bool is_hop_by_hop(std::string_view name) {
 }
 
 std::optional<HeadProblem> remove_hop_by_hop(Fields& fields) {
+  if (std::none_of(fields.begin(), fields.end(), [](const Field& field) {
+        return is_hop_by_hop(field.name);
+      })) {
+    return std::nullopt;
+  }
   std::optional<HeadProblem> problem;
   std::vector<std::string_view> listed;
   fields.any_listed("Connection", [&problem, &listed](std::string_view member) {
+    if (is_one_of(member, {"close", "keep-alive", "te", "upgrade"})) {
+      return false;
+    }
     if (is_one_of(member, {"host", "content-length"})) {
       problem = {400, "Connection names " + std::string(member)};
     } else if (!is_token(member)) {
       problem = {400, "Connection is not a list of names"};
-    } else if (!is_one_of(member, {"close", "keep-alive", "te", "upgrade"})) {
+    } else {
       listed.push_back(member);
     }
     return problem.has_value();
@@ -63,10 +80,7 @@ std::optional<HeadProblem> remove_hop_by_hop(Fields& fields) {
   }
   const bool takes_trailers = fields.lists("TE", "trailers");
   fields.remove_if([&listed](const Field& field) {
-    return is_hop_by_hop(field.name) ||
-           std::any_of(listed.begin(), listed.end(), [&field](std::string_view name) {
-             return equals_ignoring_case(name, field.name);
-           });
+    return is_hop_by_hop(field.name) || (!listed.empty() && is_one_of(field.name, listed));
   });
   if (takes_trailers) {
     fields.add("TE", "trailers");
@@ -83,18 +97,18 @@ void remove_internal_fields(Fields& fields) {
 
 void add_via(Fields& fields, std::string_view version, std::string_view pseudonym) {
   std::string value;
+  value.reserve(version.size() + 1 + pseudonym.size());
   value.append(version).append(" ").append(pseudonym);
   fields.add("Via", value);
 }
 
 bool via_names(const Fields& fields, std::string_view pseudonym) {
   return fields.any_listed("Via", [pseudonym](std::string_view hop) {
-    const std::size_t blank = hop.find_first_of(" \t");
-    if (blank == std::string_view::npos) {
-      return false;
-    }
-    const std::string_view by = trim(hop.substr(blank));
-    return equals_ignoring_case(by.substr(0, by.find_first_of(" \t(")), pseudonym);
+    const auto* const version_end = std::find_if(hop.begin(), hop.end(), is_blank);
+    const std::string_view by = trim({version_end, hop.end()});
+    const auto* const by_end =
+        std::find_if(by.begin(), by.end(), [](char c) { return is_blank(c) || c == '('; });
+    return equals_ignoring_case({by.begin(), by_end}, pseudonym);
   });
 }
 

@@ -88,8 +88,8 @@ class Fields {
   };
 
   Field at(const Place& place) const {
-    const std::string_view text(text_.data(), text_.size());
-    return {text.substr(place.at, place.name), text.substr(place.at + place.name + 2, place.value)};
+    const char* const line = text_.data() + place.at;
+    return {{line, place.name}, {line + place.name + 2, place.value}};
   }
   Place write(std::string_view name, std::string_view value);
   // Of the first field of that name from index `from` on; size() when there is none.
@@ -108,25 +108,25 @@ class Fields::Iterator {
   using pointer = const Field*;
   using reference = Field;
 
-  Iterator(const Fields& fields, std::size_t index) : fields_(&fields), index_(index) {}
-  Field operator*() const { return (*fields_)[index_]; }
+  Iterator(const Fields& fields, const Place* place) : fields_(&fields), place_(place) {}
+  Field operator*() const { return fields_->at(*place_); }
   Iterator& operator++() {
-    ++index_;
+    ++place_;
     return *this;
   }
   friend bool operator==(const Iterator&, const Iterator&) = default;
 
  private:
   const Fields* fields_;
-  std::size_t index_;
+  const Place* place_;
 };
 
 inline Fields::Iterator Fields::begin() const {
-  return {*this, 0};
+  return {*this, places_.data()};
 }
 
 inline Fields::Iterator Fields::end() const {
-  return {*this, size()};
+  return {*this, places_.data() + places_.size()};
 }
 
 template <class Predicate>

@@ -20,19 +20,32 @@ std::string_view take_part(std::string_view& text, char separator) {
 }
 
 std::optional<IpAddress> parse_v4(std::string_view text) {
-  constexpr std::ptrdiff_t kDots = 3;
-  if (std::count(text.begin(), text.end(), '.') != kDots) {
-    return std::nullopt;
-  }
+  constexpr std::size_t kDots = 3;
   IpAddress address;
-  for (std::size_t i = 0; i <= kDots; ++i) {
-    const std::string_view part = take_part(text, '.');
-    const auto number = parse_number(part);
-    if (!number || *number > 255 || (part.size() > 1 && part.front() == '0')) {
+  std::size_t dots = 0;
+  std::size_t digits = 0;  // of this part
+  unsigned number = 0;
+  for (const char c : text) {
+    if (c == '.' && digits > 0 && dots < kDots) {
+      address.bytes[dots++] = static_cast<std::uint8_t>(number);
+      digits = 0;
+      number = 0;
+      continue;
+    }
+    const bool leads_with_zero = digits > 0 && number == 0;
+    if (c < '0' || c > '9' || leads_with_zero) {
       return std::nullopt;
     }
-    address.bytes.at(i) = static_cast<std::uint8_t>(*number);
+    number = number * 10 + static_cast<unsigned>(c - '0');
+    ++digits;
+    if (number > 255) {
+      return std::nullopt;
+    }
   }
+  if (dots != kDots || digits == 0) {
+    return std::nullopt;
+  }
+  address.bytes[dots] = static_cast<std::uint8_t>(number);
   return address;
 }
 
