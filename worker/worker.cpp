@@ -375,8 +375,8 @@ void Worker::log_request(const RequestRecord& record) {
   line.id = record.request_id;
   line.status = record.status;
   line.duration = record.duration;
-  line.request_fields = record.request_fields;
-  line.response_fields = record.response_fields;
+  line.request_fields = record.fields.request;
+  line.response_fields = record.fields.response;
   if (record.error) {
     line.error = std::string(to_text(record.error->reason)) + ": " + record.error->details;
   }

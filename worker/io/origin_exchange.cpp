@@ -5,14 +5,13 @@
 
 #include "common/base/byte_parts.hpp"
 #include "worker/core/request_rules.hpp"
-#include "worker/io/http_log.hpp"
 
 namespace scpool::worker {
 
 OriginExchange::OriginExchange(OriginContext& context,
                                TunnelPlace place,
-                               TunnelRequest request,
-                               std::string id)
+                               TunnelRequest&& request,
+                               std::string&& id)
     : OriginRelay(context, place, std::move(request), std::move(id)),
       head_taken_(context.loop, [this] { start(Upload::Chunked); }) {}
 
@@ -44,8 +43,8 @@ void OriginExchange::start(Upload upload) {
   if (upload == Upload::Chunked) {
     request().head.fields.add("Transfer-Encoding", "chunked");
   }
-  if (logs_fields(context().settings.config->log_http.proxy)) {
-    open_record().request_fields = request().head.fields;
+  if (LoggedFields* logged = logged_fields()) {
+    logged->request = request().head.fields;
   }
   // Only what may be sent twice goes on a kept connection, since the site may just be closing it.
   const bool repeatable = upload == Upload::None && is_idempotent(request().head.method) &&

@@ -11,7 +11,10 @@ namespace scpool::worker {
 
 class OriginExchange final : public OriginRelay {
  public:
-  OriginExchange(OriginContext& context, TunnelPlace place, TunnelRequest request, std::string id);
+  OriginExchange(OriginContext& context,
+                 TunnelPlace place,
+                 TunnelRequest&& request,
+                 std::string&& id);
 
   void begin() override;
 

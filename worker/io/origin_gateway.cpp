@@ -80,14 +80,13 @@ void OriginGateway::Core::serve(TunnelLink& link, StreamId stream, Fields head) 
       context.settings.config->log_http.proxy == LogHttpMode::None ? "" : request_id(head);
   const std::string method(head.find(":method").value_or(""));
   auto parsed = from_h2_request(std::move(head));
-  const auto* problem = std::get_if<HeadProblem>(&parsed);
-  TunnelRequest request =
-      problem != nullptr ? TunnelRequest{} : std::move(*std::get_if<TunnelRequest>(&parsed));
   std::optional<ProxyError> error;
-  if (problem != nullptr) {
+  if (const auto* problem = std::get_if<HeadProblem>(&parsed)) {
     error = {ProxyErrorReason::HttpRequestError, ProxyErrorOrigin::Worker, problem->sentence};
-    request.head.method = method;
-  } else {
+    parsed.emplace<TunnelRequest>().head.method = method;
+  }
+  auto& request = *std::get_if<TunnelRequest>(&parsed);
+  if (!error) {
     error = judge(request);
   }
   std::unique_ptr<OriginRequest> task;

@@ -22,6 +22,11 @@
 
 namespace scpool::worker {
 
+struct LoggedFields {
+  Fields request;   // as sent to the site
+  Fields response;  // as they came
+};
+
 // One finished request, for the access log.
 struct RequestRecord {
   std::string request_id;  // "tunnel-request-id" or "x-request-id" of the request; may be empty
@@ -33,8 +38,7 @@ struct RequestRecord {
   std::uint64_t request_bytes = 0;  // bodies, without heads
   std::uint64_t response_bytes = 0;
   std::optional<ProxyError> error;  // what we had to say, or why it broke off
-  Fields request_fields;            // as sent to the site; only when the log wants fields
-  Fields response_fields;           // as they came; only when the log wants fields
+  LoggedFields fields;              // only when the log wants them
 };
 
 struct OriginGatewaySettings {

@@ -3,29 +3,39 @@
 #include <algorithm>
 
 #include "worker/core/request_rules.hpp"
+#include "worker/io/http_log.hpp"
 
 namespace scpool::worker {
 
 OriginRequest::OriginRequest(OriginContext& context,
                              TunnelPlace place,
-                             TunnelRequest request,
-                             std::string id)
+                             TunnelRequest&& request,
+                             std::string&& id)
     : context_(context),
       place_(place),
       request_(std::move(request)),
+      id_(std::move(id)),
       started_(context.loop.now()),
       site_end_(*this) {
-  record_.request_id = std::move(id);
+  if (logs_fields(context_.settings.config->log_http.proxy)) {
+    logged_fields_ = std::make_unique<LoggedFields>();
+  }
   context_.figures.request_started(request_.head.method);
 }
 
 OriginRequest::~OriginRequest() = default;
 
 RequestRecord OriginRequest::take_record() {
-  record_.method = request_.head.method;
-  record_.host = request_.authority.text();
-  record_.url = request_url(request_);
-  return std::move(record_);
+  return {.request_id = std::move(id_),
+          .method = request_.head.method,
+          .host = request_.authority.text(),
+          .url = request_url(request_),
+          .status = status_,
+          .duration = context_.loop.now() - started_,
+          .request_bytes = request_bytes_,
+          .response_bytes = response_bytes_,
+          .error = std::move(error_),
+          .fields = logged_fields_ != nullptr ? std::move(*logged_fields_) : LoggedFields{}};
 }
 
 void OriginRequest::start_deadline(Duration delay) {
@@ -89,7 +99,7 @@ void OriginRequest::drop_site() {
 
 void OriginRequest::pass_to_site(std::span<const ByteView> parts, std::size_t credit) {
   uncredited_ += credit;
-  record_.request_bytes += credit;
+  request_bytes_ += credit;
   site().write_parts(parts);
   settle_credit();
 }
@@ -112,7 +122,7 @@ void OriginRequest::give_credit(std::size_t count) {
 void OriginRequest::respond(const Fields& list, int status, bool end) {
   if (status >= 200) {
     responded_ = true;
-    record_.status = status;
+    status_ = status;
   }
   if (attached_) {
     place_.link->respond(place_.stream, list, end);
@@ -120,7 +130,7 @@ void OriginRequest::respond(const Fields& list, int status, bool end) {
 }
 
 void OriginRequest::pass_to_tunnel(ByteView bytes, bool end) {
-  record_.response_bytes += bytes.size();
+  response_bytes_ += bytes.size();
   if (!attached_) {
     return;
   }
@@ -156,7 +166,7 @@ void OriginRequest::answer_error(const ProxyError& error) {
     break_off(error, H2Code::InternalError);
     return;
   }
-  record_.error = error;
+  error_ = error;
   context_.figures.proxy_error(error.reason);
   const ErrorAnswer answer = error_answer(
       context_.settings.pseudonym, error, request_.head.fields.find("Accept").value_or(""));
@@ -172,7 +182,7 @@ void OriginRequest::break_off(const ProxyError& error, H2Code code) {
   if (finished_) {
     return;
   }
-  record_.error = error;
+  error_ = error;
   context_.figures.proxy_error(error.reason);
   if (std::exchange(attached_, false)) {
     place_.link->reset(place_.stream, code);
@@ -210,12 +220,11 @@ void OriginRequest::finish() {
   if (std::exchange(attached_, false)) {
     place_.link->forget(place_.stream);
   }
-  record_.duration = context_.loop.now() - started_;
   context_.figures.request_finished(request_.head.method,
-                                    record_.status,
-                                    record_.duration,
-                                    record_.request_bytes,
-                                    record_.response_bytes);
+                                    status_,
+                                    context_.loop.now() - started_,
+                                    request_bytes_,
+                                    response_bytes_);
   context_.owner.on_request_finished(*this);
 }
 

@@ -25,7 +25,10 @@ struct TunnelPlace {
 
 class OriginRequest : public TunnelStreamListener {
  public:
-  OriginRequest(OriginContext& context, TunnelPlace place, TunnelRequest request, std::string id);
+  OriginRequest(OriginContext& context,
+                TunnelPlace place,
+                TunnelRequest&& request,
+                std::string&& id);
   virtual ~OriginRequest();
 
   virtual void begin() = 0;
@@ -40,8 +43,8 @@ class OriginRequest : public TunnelStreamListener {
   Instant deadline() const { return deadline_; }
 
   const TunnelLink* link() const { return place_.link; }
-  int status() const { return record_.status; }
-  // For the log; of a finished one.
+  int status() const { return status_; }
+  // For the log; of one that has just finished.
   RequestRecord take_record();
   // Where the gateway keeps it.
   std::size_t slot() const { return slot_; }
@@ -61,7 +64,9 @@ class OriginRequest : public TunnelStreamListener {
   OriginContext& context() { return context_; }
   const TunnelRequest& request() const { return request_; }
   TunnelRequest& request() { return request_; }
-  RequestRecord& open_record() { return record_; }
+  // Null when the log wants none.
+  LoggedFields* logged_fields() { return logged_fields_.get(); }
+  void switched_protocols() { status_ = 101; }
   // One at a time: on_deadline comes once, when `delay` has passed.
   void start_deadline(Duration delay);
   void cancel_deadline() { deadline_ = kNever; }
@@ -114,10 +119,15 @@ class OriginRequest : public TunnelStreamListener {
   OriginContext& context_;
   TunnelPlace place_;
   TunnelRequest request_;
-  RequestRecord record_;  // without what take_record() adds
+  std::string id_;
   std::size_t slot_ = 0;
   Instant started_;
   Instant deadline_ = kNever;
+  int status_ = 0;
+  std::uint64_t request_bytes_ = 0;
+  std::uint64_t response_bytes_ = 0;
+  std::optional<ProxyError> error_;
+  std::unique_ptr<LoggedFields> logged_fields_;
   bool attached_ = true;
   bool responded_ = false;
   bool finished_ = false;

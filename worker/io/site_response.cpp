@@ -3,7 +3,6 @@
 
 #include "common/base/text.hpp"
 #include "worker/core/request_rules.hpp"
-#include "worker/io/http_log.hpp"
 #include "worker/io/origin_exchange.hpp"
 
 namespace scpool::worker {
@@ -73,8 +72,8 @@ void OriginExchange::take_head(ResponseHead& head) {
     protocol_error(problem->sentence);
     return;
   }
-  if (logs_fields(context().settings.config->log_http.proxy)) {
-    open_record().response_fields = head.fields;
+  if (LoggedFields* logged = logged_fields()) {
+    logged->response = head.fields;
   }
   const BodyPlan plan = *std::get_if<BodyPlan>(&framing);
   const bool open = stays_open(head) && plan.kind != BodyKind::UntilClose;
@@ -137,7 +136,7 @@ void OriginExchange::take_upgrade(const ResponseHead& head) {
   add_via(answer.fields, version_of(head), context().settings.pseudonym);
   upgraded_ = true;
   respond(to_h2_response(std::move(answer)), 200, false);
-  open_record().status = 101;
+  switched_protocols();
   begin_relay();
 }
 
