@@ -15,7 +15,7 @@
 namespace scpool {
 namespace {
 
-constexpr int kReadsPerEvent = 4;  // so that one fast peer does not keep the loop for itself
+constexpr int kReadsPerEvent = 2;  // so that one fast peer does not keep the loop for itself
 constexpr std::size_t kTlsRecord = 16 * 1024;
 
 // What one read yields, shared by all streams of a thread: a view of it is good during a callback.
