@@ -86,7 +86,7 @@ Result<JobId> JobRegistry::start(Job job, Moment moment) {
   if (job.kind == JobKind::Implicit) {
     implicit_[{job.address.account, job.address.tunnel_name, job.address.label}] = id;
   }
-  Job& kept = jobs_.emplace(id.value, std::move(job)).first->second;
+  Job& kept = jobs_.emplace(id, std::move(job)).first->second;
   assign(kept, tunnel);
   return id;
 }
@@ -133,7 +133,7 @@ void JobRegistry::restore(Job job, Moment moment) {
   if (job.kind == JobKind::Implicit) {
     implicit_[{job.address.account, job.address.tunnel_name, job.address.label}] = job.id;
   }
-  const std::string id = job.id.value;
+  const JobId id = job.id;
   jobs_.emplace(id, std::move(job));
 }
 
@@ -162,7 +162,7 @@ bool JobRegistry::is_out_of_reach(const TunnelId& tunnel, Moment moment) const {
 }
 
 Result<TunnelId> JobRegistry::tunnel_for(const JobId& id, Moment moment) {
-  const auto found = jobs_.find(id.value);
+  const auto found = jobs_.find(id);
   if (found == jobs_.end()) {
     return Error(ErrorKind::NotFound, "the job has ended");
   }
@@ -192,7 +192,7 @@ Result<TunnelId> JobRegistry::tunnel_for(const JobId& id, Moment moment) {
 }
 
 std::optional<TunnelId> JobRegistry::mate_of(const JobId& id) {
-  const auto found = jobs_.find(id.value);
+  const auto found = jobs_.find(id);
   if (found == jobs_.end() || found->second.pinned) {
     return std::nullopt;
   }
@@ -208,13 +208,13 @@ std::optional<TunnelId> JobRegistry::mate_of(const JobId& id) {
 }
 
 void JobRegistry::connection_opened(const JobId& id) {
-  if (const auto found = jobs_.find(id.value); found != jobs_.end()) {
+  if (const auto found = jobs_.find(id); found != jobs_.end()) {
     ++found->second.connections;
   }
 }
 
 void JobRegistry::connection_closed(const JobId& id, Moment moment) {
-  const auto found = jobs_.find(id.value);
+  const auto found = jobs_.find(id);
   if (found == jobs_.end()) {
     return;
   }
@@ -225,13 +225,13 @@ void JobRegistry::connection_closed(const JobId& id, Moment moment) {
 }
 
 void JobRegistry::request_started(const JobId& id) {
-  if (const auto found = jobs_.find(id.value); found != jobs_.end()) {
+  if (const auto found = jobs_.find(id); found != jobs_.end()) {
     ++found->second.requests;
   }
 }
 
 void JobRegistry::request_ended(const JobId& id, Moment moment) {
-  const auto found = jobs_.find(id.value);
+  const auto found = jobs_.find(id);
   if (found == jobs_.end()) {
     return;
   }
@@ -242,7 +242,7 @@ void JobRegistry::request_ended(const JobId& id, Moment moment) {
 }
 
 void JobRegistry::end(const JobId& id) {
-  const auto found = jobs_.find(id.value);
+  const auto found = jobs_.find(id);
   if (found == jobs_.end()) {
     return;
   }
@@ -290,6 +290,7 @@ void JobRegistry::wake(Moment moment) {
       due.push_back(job.id);
     }
   }
+  std::sort(due.begin(), due.end());
   for (const JobId& id : due) {
     end(id);
   }
@@ -304,7 +305,7 @@ Instant JobRegistry::next_deadline() const {
 }
 
 const Job* JobRegistry::find(const JobId& id) const {
-  const auto found = jobs_.find(id.value);
+  const auto found = jobs_.find(id);
   return found == jobs_.end() ? nullptr : &found->second;
 }
 
@@ -320,6 +321,9 @@ std::vector<const Job*> JobRegistry::of_account(std::string_view account) const 
       result.push_back(&job);
     }
   }
+  std::sort(result.begin(), result.end(), [](const Job* left, const Job* right) {
+    return left->id < right->id;
+  });
   return result;
 }
 

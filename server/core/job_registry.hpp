@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "server/core/tunnel_registry.hpp"
@@ -89,6 +90,7 @@ class JobRegistry {
 
   const Job* find(const JobId& id) const;
   std::size_t running_on(const TunnelId& tunnel) const;
+  // In order of their ids.
   std::vector<const Job*> of_account(std::string_view account) const;
   std::size_t size() const { return jobs_.size(); }
 
@@ -106,7 +108,7 @@ class JobRegistry {
 
   const TunnelRegistry& tunnels_;
   JobRules rules_;
-  std::map<std::string, Job, std::less<>> jobs_;
+  std::unordered_map<JobId, Job> jobs_;  // asked by each request
   std::map<ImplicitKey, JobId> implicit_;
   std::map<std::string, std::size_t, std::less<>> running_;  // by tunnel
   std::map<std::string, std::size_t, std::less<>> per_account_;

@@ -84,7 +84,7 @@ bool RetryPolicy::Budget::allows(Instant now) const {
 }
 
 void RetryPolicy::request_started(const TunnelId& tunnel, Instant now) {
-  ++budgets_[tunnel.value].at(now).requests;
+  ++budgets_[tunnel].at(now).requests;
 }
 
 RetryVerdict RetryPolicy::decide(const TunnelId& tunnel,
@@ -94,7 +94,7 @@ RetryVerdict RetryPolicy::decide(const TunnelId& tunnel,
   if (refusal != RetryRefusal::None) {
     return {RetryDecision::GiveUp, refusal};
   }
-  Budget& budget = budgets_[tunnel.value];
+  Budget& budget = budgets_[tunnel];
   if (!budget.allows(now)) {
     return {RetryDecision::GiveUp, RetryRefusal::Budget};
   }
@@ -105,7 +105,7 @@ RetryVerdict RetryPolicy::decide(const TunnelId& tunnel,
 }
 
 void RetryPolicy::tunnel_ended(const TunnelId& tunnel) {
-  budgets_.erase(tunnel.value);
+  budgets_.erase(tunnel);
 }
 
 }  // namespace scpool::server

@@ -4,9 +4,8 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "common/base/ids.hpp"
 #include "common/base/time.hpp"
@@ -65,7 +64,7 @@ class RetryPolicy {
     Second& at(Instant now);
     bool allows(Instant now) const;
   };
-  std::map<std::string, Budget, std::less<>> budgets_;
+  std::unordered_map<TunnelId, Budget> budgets_;
 };
 
 }  // namespace scpool::server

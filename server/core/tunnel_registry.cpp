@@ -83,7 +83,7 @@ Result<std::vector<std::string>> TunnelRegistry::create(const TunnelRegistration
   tunnel.sequence = next_sequence_++;
   tunnel.disconnected_since = moment.now;
   enter(tunnel, TunnelPhase::Booting);
-  by_id_.emplace(registration.id.value, tunnel.sequence);
+  by_id_.emplace(registration.id, tunnel.sequence);
   tunnels_.emplace(tunnel.sequence, std::move(tunnel));
   return warnings;
 }
@@ -127,12 +127,12 @@ void TunnelRegistry::restore(TunnelState state, Moment moment) {
   tunnel.state.is_ready = false;
   tunnel.state.connections = {};
   changes_.changed.push_back(tunnel.state.id);  // its place in the order is new
-  by_id_.emplace(tunnel.state.id.value, tunnel.sequence);
+  by_id_.emplace(tunnel.state.id, tunnel.sequence);
   tunnels_.emplace(tunnel.sequence, std::move(tunnel));
 }
 
 void TunnelRegistry::connection_ready(const TunnelId& id, Moment moment) {
-  const auto found = by_id_.find(id.value);
+  const auto found = by_id_.find(id);
   if (found == by_id_.end()) {
     return;
   }
@@ -151,7 +151,7 @@ void TunnelRegistry::connection_ready(const TunnelId& id, Moment moment) {
 }
 
 void TunnelRegistry::connection_lost(const TunnelId& id, Moment moment) {
-  const auto found = by_id_.find(id.value);
+  const auto found = by_id_.find(id);
   if (found == by_id_.end()) {
     return;
   }
@@ -169,7 +169,7 @@ void TunnelRegistry::connection_lost(const TunnelId& id, Moment moment) {
 }
 
 void TunnelRegistry::suspended(const TunnelId& id, std::size_t count) {
-  const auto found = by_id_.find(id.value);
+  const auto found = by_id_.find(id);
   if (found != by_id_.end() && tunnels_.at(found->second).active()) {
     tunnels_.at(found->second).state.connections.suspended = count;
   }
@@ -180,7 +180,7 @@ void TunnelRegistry::remove(const TunnelId& id,
                             DeleteWait wait,
                             std::size_t jobs_running,
                             Moment moment) {
-  const auto found = by_id_.find(id.value);
+  const auto found = by_id_.find(id);
   if (found == by_id_.end() || !tunnels_.at(found->second).active()) {
     return;
   }
@@ -203,7 +203,7 @@ void TunnelRegistry::remove(const TunnelId& id,
 }
 
 void TunnelRegistry::terminate(const TunnelId& id, const std::string& reason, Moment moment) {
-  const auto found = by_id_.find(id.value);
+  const auto found = by_id_.find(id);
   if (found == by_id_.end() || !tunnels_.at(found->second).active()) {
     return;
   }
@@ -278,14 +278,14 @@ void TunnelRegistry::trim_history(const std::string& owner) {
   }
   for (std::size_t index = 0; index + rules_.history_per_account < ended.size(); ++index) {
     const TunnelId id = tunnels_.at(ended[index]).state.id;
-    by_id_.erase(id.value);
+    by_id_.erase(id);
     tunnels_.erase(ended[index]);
     changes_.forgotten.push_back(id);
   }
 }
 
 const Tunnel* TunnelRegistry::find(const TunnelId& id) const {
-  const auto found = by_id_.find(id.value);
+  const auto found = by_id_.find(id);
   return found == by_id_.end() ? nullptr : &tunnels_.at(found->second);
 }
 

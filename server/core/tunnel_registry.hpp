@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "common/tunnel/tunnel_resource.hpp"
@@ -117,8 +118,8 @@ class TunnelRegistry {
 
   TunnelRules rules_;
   std::uint64_t next_sequence_ = 1;
-  std::map<std::uint64_t, Tunnel> tunnels_;  // by sequence
-  std::map<std::string, std::uint64_t, std::less<>> by_id_;
+  std::map<std::uint64_t, Tunnel> tunnels_;            // by sequence
+  std::unordered_map<TunnelId, std::uint64_t> by_id_;  // asked by each request
   TunnelChanges changes_;
 };
 
