@@ -15,6 +15,14 @@ char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+
+std::uint64_t word_at(const char* place) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, place, kWord);
+  return word;
+}
+
 // Eight characters at once: in the high bit of each stands whether it is a capital, and that bit,
 // moved to where capitals and small letters differ, makes it small.
 std::uint64_t lower_word(std::uint64_t word) {
@@ -153,7 +161,6 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
 }
 
 void make_lower(std::span<char> text) {
-  constexpr std::size_t kWord = sizeof(std::uint64_t);
   if (text.size() < kWord) {
     std::transform(text.begin(), text.end(), text.begin(), lower);
     return;
@@ -161,9 +168,7 @@ void make_lower(std::span<char> text) {
   // The last word takes some characters a second time.
   for (std::size_t at = 0; at < text.size(); at += kWord) {
     char* const place = text.data() + std::min(at, text.size() - kWord);
-    std::uint64_t word = 0;
-    std::memcpy(&word, place, kWord);
-    word = lower_word(word);
+    const std::uint64_t word = lower_word(word_at(place));
     std::memcpy(place, &word, kWord);
   }
 }
@@ -175,9 +180,18 @@ std::string to_lower(std::string_view text) {
 }
 
 bool same_letters(std::string_view left, std::string_view right) {
-  return left == right || std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
-           return lower(a) == lower(b);
-         });
+  if (left.size() < kWord) {
+    return std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
+      return a == b || lower(a) == lower(b);
+    });
+  }
+  for (std::size_t at = 0; at < left.size(); at += kWord) {
+    const std::size_t place = std::min(at, left.size() - kWord);  // as in make_lower
+    if (lower_word(word_at(left.data() + place)) != lower_word(word_at(right.data() + place))) {
+      return false;
+    }
+  }
+  return true;
 }
 
 std::string_view trim(std::string_view text) {

@@ -92,3 +92,22 @@ TEST_CASE("only the capitals of ASCII become small, wherever they stand") {
   }
   CHECK(to_lower("X-Request-ID: Ab[`{@Z") == "x-request-id: ab[`{@z");
 }
+
+TEST_CASE("texts compare without the case of letters, and nothing else") {
+  const std::string letters = "Content-Length-ABCxyz09";
+  for (std::size_t size = 0; size <= letters.size(); ++size) {
+    const std::string text = letters.substr(0, size);
+    CHECK(equals_ignoring_case(text, to_lower(text)));
+    for (std::size_t at = 0; at < size; ++at) {
+      for (const char other : {'@', '[', '\\', '\xc1', '\0'}) {
+        std::string left = text;
+        std::string right = to_lower(text);
+        left[at] = other;
+        CHECK_FALSE(equals_ignoring_case(left, right));
+        right[at] = static_cast<char>(other ^ 0x20);  // what would be its other case
+        CHECK_FALSE(equals_ignoring_case(left, right));
+      }
+    }
+  }
+  CHECK_FALSE(equals_ignoring_case("ab", "abc"));
+}
