@@ -8,9 +8,10 @@ namespace {
 constexpr std::string_view kOther = "other";
 
 // RFC 9110 section 9.3 and RFC 5789; others would let clients name our labels.
+constexpr std::array<std::string_view, 9> kMethods = {
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+
 std::string_view method_label(std::string_view method) {
-  constexpr std::array<std::string_view, 9> kMethods = {
-      "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
   const auto* const known = std::find(kMethods.begin(), kMethods.end(), method);
   return known == kMethods.end() ? kOther : *known;
 }

@@ -30,6 +30,7 @@ struct OriginContext {
   OriginPolicy policy;
   KeptConnections kept;
   OriginRequestOwner& owner;
+  std::string head_text = {};  // of the request that goes out now; its memory serves the next
 };
 
 }  // namespace scpool::worker

@@ -75,7 +75,8 @@ void OriginExchange::on_site_connected() {
 }
 
 void OriginExchange::send_head() {
-  std::string text;
+  std::string& text = context().head_text;
+  text.clear();
   write_head(request().head, text);
   const ByteView bytes = as_bytes(text);
   sent_head_ = true;
