@@ -1,6 +1,6 @@
 #include "common/http/fields.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <utility>
 
 namespace scpool {
@@ -11,8 +11,7 @@ constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::size_t kFraming = kColon.size() + kLineEnd.size();
 
 char* put(char* place, std::string_view text) {
-  std::memcpy(place, text.data(), text.size());
-  return place + text.size();
+  return std::copy(text.begin(), text.end(), place);
 }
 
 }  // namespace
