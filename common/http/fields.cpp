@@ -22,54 +22,59 @@ Fields::Fields(std::initializer_list<Field> fields) {
   }
 }
 
-Fields::Fields(Fields&& other) noexcept
-    : text_(std::move(other.text_)),
-      used_(std::exchange(other.used_, 0)),
-      places_(std::move(other.places_)) {}
+Fields::Fields(const Fields& other)
+    : store_(other.store_ ? std::make_unique<Store>(*other.store_) : nullptr) {}
 
-Fields& Fields::operator=(Fields&& other) noexcept {
-  text_ = std::move(other.text_);
-  used_ = std::exchange(other.used_, 0);
-  places_ = std::move(other.places_);
-  return *this;
+Fields& Fields::operator=(const Fields& other) {
+  return *this = Fields(other);
+}
+
+Fields::Store& Fields::store() {
+  if (store_ == nullptr) {
+    store_ = std::make_unique<Store>();
+  }
+  return *store_;
 }
 
 void Fields::reserve(std::size_t count, std::size_t bytes) {
-  places_.reserve(count);
-  text_.resize(std::max(text_.size(), bytes + count * kFraming));
+  store().places.reserve(count);
+  store().text.resize(std::max(store().text.size(), bytes + count * kFraming));
 }
 
 // Appends a line. What is given may lie in the text, so that lives until it is copied.
 Fields::Place Fields::write(std::string_view name, std::string_view value) {
-  const Place place{static_cast<std::uint32_t>(used_),
+  auto& [text, used, places] = store();
+  const Place place{static_cast<std::uint32_t>(used),
                     static_cast<std::uint32_t>(name.size()),
                     static_cast<std::uint32_t>(value.size())};
-  const std::size_t end = used_ + name.size() + value.size() + kFraming;
+  const std::size_t end = used + name.size() + value.size() + kFraming;
   std::vector<char> outgrown;
-  if (end > text_.size()) {
-    std::vector<char> larger(std::max(end, 2 * text_.size()));
-    put(larger.data(), {text_.data(), used_});
-    outgrown = std::exchange(text_, std::move(larger));
+  if (end > text.size()) {
+    std::vector<char> larger(std::max(end, 2 * text.size()));
+    put(larger.data(), {text.data(), used});
+    outgrown = std::exchange(text, std::move(larger));
   }
-  put(put(put(put(text_.data() + used_, name), kColon), value), kLineEnd);
-  used_ = end;
+  put(put(put(put(text.data() + used, name), kColon), value), kLineEnd);
+  used = end;
   return place;
 }
 
 void Fields::add(std::string_view name, std::string_view value) {
-  places_.push_back(write(name, value));
+  const Place place = write(name, value);
+  store_->places.push_back(place);
 }
 
 void Fields::prepend(std::initializer_list<Field> fields) {
-  auto before = places_.begin();
+  std::ptrdiff_t before = 0;
   for (const Field& field : fields) {
-    before = places_.insert(before, write(field.name, field.value)) + 1;
+    const Place place = write(field.name, field.value);
+    store_->places.insert(store_->places.begin() + before++, place);
   }
 }
 
 void Fields::lower_names() {
-  for (const Place& place : places_) {
-    make_lower(std::span(text_).subspan(place.at, place.name));
+  for (const Place& place : places()) {
+    make_lower(std::span(store_->text).subspan(place.at, place.name));
   }
 }
 
@@ -80,9 +85,9 @@ void Fields::set(std::string_view name, std::string_view value) {
     return;
   }
   for (std::size_t i = index_of(name, first + 1); i < size(); i = index_of(name, i)) {
-    places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(i));
+    store_->places.erase(store_->places.begin() + static_cast<std::ptrdiff_t>(i));
   }
-  places_[first] = write((*this)[first].name, value);
+  store_->places[first] = write((*this)[first].name, value);
 }
 
 std::size_t Fields::remove(std::string_view name) {
@@ -90,12 +95,13 @@ std::size_t Fields::remove(std::string_view name) {
 }
 
 std::size_t Fields::index_of(std::string_view name, std::size_t from) const {
-  for (std::size_t i = from; i < places_.size(); ++i) {
-    if (places_[i].name == name.size() && same_letters(at(places_[i]).name, name)) {
+  const std::span<const Place> places = this->places();
+  for (std::size_t i = from; i < places.size(); ++i) {
+    if (places[i].name == name.size() && same_letters(at(places[i]).name, name)) {
       return i;
     }
   }
-  return places_.size();
+  return places.size();
 }
 
 std::size_t Fields::count(std::string_view name) const {
@@ -118,16 +124,18 @@ bool Fields::lists(std::string_view name, std::string_view member) const {
 
 // Lines that follow each other in the text go as one.
 void Fields::append_lines(std::string& out) const {
-  std::size_t from = 0;
-  std::size_t to = 0;
-  for (const Place& place : places_) {
-    if (place.at != to) {
-      out.append(text_.data() + from, to - from);
-      from = place.at;
+  std::string_view run;
+  for (const Place& place : places()) {
+    const char* const line = store_->text.data() + place.at;
+    const std::size_t size = place.name + place.value + kFraming;
+    if (run.data() + run.size() == line) {
+      run = {run.data(), run.size() + size};
+    } else {
+      out.append(run);
+      run = {line, size};
     }
-    to = place.at + place.name + place.value + kFraming;
   }
-  out.append(text_.data() + from, to - from);
+  out.append(run);
 }
 
 bool operator==(const Fields& left, const Fields& right) {

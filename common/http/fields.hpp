@@ -1,7 +1,8 @@
 // Header fields in the order they came (RFC 9110 section 5). Names compare without case and keep
 // the spelling they came with; repeated fields stay separate. HTTP/2 lists use the same type with
 // lower-case names and the pseudo-header fields (":method") first. All of them lie in one text, as
-// the lines HTTP/1 writes: a list costs two allocations, whatever it holds.
+// the lines HTTP/1 writes: a list costs three allocations, whatever it holds, and an empty one
+// none.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +10,9 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,27 +29,52 @@ struct Field {
 };
 
 class Fields {
+  struct Place {
+    std::uint32_t at = 0;
+    std::uint32_t name = 0;   // bytes
+    std::uint32_t value = 0;  // bytes, behind the name and ": "
+  };
+
  public:
-  class Iterator;
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Field;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Field*;
+    using reference = Field;
+
+    Iterator(const Fields& fields, const Place* place) : fields_(&fields), place_(place) {}
+    Field operator*() const { return fields_->at(*place_); }
+    Iterator& operator++() {
+      ++place_;
+      return *this;
+    }
+    friend bool operator==(const Iterator&, const Iterator&) = default;
+
+   private:
+    const Fields* fields_;
+    const Place* place_;
+  };
 
   Fields() = default;
   Fields(std::initializer_list<Field> fields);
-  Fields(const Fields&) = default;
-  Fields& operator=(const Fields&) = default;
-  Fields(Fields&& other) noexcept;  // which is empty afterwards
-  Fields& operator=(Fields&& other) noexcept;
+  Fields(const Fields& other);
+  Fields& operator=(const Fields& other);
+  Fields(Fields&&) noexcept = default;  // the other is empty afterwards
+  Fields& operator=(Fields&&) noexcept = default;
   ~Fields() = default;
 
-  bool empty() const { return places_.empty(); }
-  std::size_t size() const { return places_.size(); }
-  Iterator begin() const;
-  Iterator end() const;
-  Field operator[](std::size_t index) const { return at(places_[index]); }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return places().size(); }
+  Iterator begin() const { return {*this, places().data()}; }
+  Iterator end() const { return {*this, places().data() + size()}; }
+  Field operator[](std::size_t index) const { return at(places()[index]); }
 
   // Room for `count` fields whose names and values have `bytes` bytes together.
   void reserve(std::size_t count, std::size_t bytes);
   // Of all lines, those of removed fields too.
-  std::size_t bytes() const { return used_; }
+  std::size_t bytes() const { return store_ ? store_->used : 0; }
 
   // Name and value may be parts of this list.
   void add(std::string_view name, std::string_view value);
@@ -60,8 +88,9 @@ class Fields {
   std::size_t remove(std::string_view name);
   template <class Predicate>
   std::size_t remove_if(Predicate predicate) {
-    return std::erase_if(places_,
-                         [this, &predicate](const Place& place) { return predicate(at(place)); });
+    return store_ == nullptr ? 0 : std::erase_if(store_->places, [&](const Place& place) {
+      return predicate(at(place));
+    });
   }
 
   bool contains(std::string_view name) const { return index_of(name) < size(); }
@@ -81,53 +110,27 @@ class Fields {
   friend bool operator==(const Fields& left, const Fields& right);
 
  private:
-  struct Place {
-    std::uint32_t at = 0;
-    std::uint32_t name = 0;   // bytes
-    std::uint32_t value = 0;  // bytes, behind the name and ": "
+  struct Store {
+    std::vector<char> text;  // lines up to `used`, then room
+    std::size_t used = 0;
+    std::vector<Place> places;
   };
 
+  std::span<const Place> places() const {
+    return store_ ? std::span<const Place>(store_->places) : std::span<const Place>();
+  }
   Field at(const Place& place) const {
-    const char* const line = text_.data() + place.at;
+    const char* const line = store_->text.data() + place.at;
     return {{line, place.name}, {line + place.name + 2, place.value}};
   }
   Place write(std::string_view name, std::string_view value);
   // Of the first field of that name from index `from` on; size() when there is none.
   std::size_t index_of(std::string_view name, std::size_t from = 0) const;
 
-  std::vector<char> text_;  // lines up to used_, then room
-  std::size_t used_ = 0;
-  std::vector<Place> places_;
+  Store& store();  // made when it is not there
+
+  std::unique_ptr<Store> store_;
 };
-
-class Fields::Iterator {
- public:
-  using iterator_category = std::input_iterator_tag;
-  using value_type = Field;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const Field*;
-  using reference = Field;
-
-  Iterator(const Fields& fields, const Place* place) : fields_(&fields), place_(place) {}
-  Field operator*() const { return fields_->at(*place_); }
-  Iterator& operator++() {
-    ++place_;
-    return *this;
-  }
-  friend bool operator==(const Iterator&, const Iterator&) = default;
-
- private:
-  const Fields* fields_;
-  const Place* place_;
-};
-
-inline Fields::Iterator Fields::begin() const {
-  return {*this, places_.data()};
-}
-
-inline Fields::Iterator Fields::end() const {
-  return {*this, places_.data() + places_.size()};
-}
 
 template <class Predicate>
 bool Fields::any_listed(std::string_view name, Predicate predicate) const {
