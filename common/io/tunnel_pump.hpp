@@ -131,7 +131,6 @@ class TunnelLink::Pump final : public StreamListener {
   std::uint64_t received_bytes_ = 0;
 
   DeadlineTimer deadline_;
-  Instant armed_ = kNever;
   Liveness liveness_;
   bool suspect_ = false;
   std::uint64_t ping_count_ = 0;

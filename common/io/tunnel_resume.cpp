@@ -33,7 +33,6 @@ bool TunnelLink::Pump::suspend() {
   carrier_.interrupt();
   suspended_until_ = loop_.now() + settings_.carrier.hold;
   suspect_ = false;
-  armed_ = kNever;
   arm_deadline();
   return true;
 }
@@ -62,7 +61,6 @@ std::uint64_t TunnelLink::Pump::resume(std::unique_ptr<Stream> stream,
   next_sync_ = now + settings_.sync_period;
   missing_.clear();
   stream_->resume_reading();
-  armed_ = kNever;
   touch();
   return replayed;
 }

@@ -91,7 +91,6 @@ void TunnelLink::Pump::become_ready() {
 }
 
 void TunnelLink::Pump::tick() {
-  armed_ = kNever;
   if (over()) {
     return;
   }
@@ -138,12 +137,7 @@ void TunnelLink::Pump::arm_deadline() {
     deadlines.ack = carrier_.next_deadline();
     deadlines.owed_bytes = carrier_.owed_bytes();
   }
-  const Instant next = upkeep_timer(deadlines, now);
-  // A deadline that moved away is left: it fires early, finds nothing due and is armed anew.
-  if (next < armed_) {
-    armed_ = next;
-    deadline_.arm(next);
-  }
+  deadline_.arm(upkeep_timer(deadlines, now));
 }
 
 void TunnelLink::Pump::check_liveness(Instant now) {

@@ -37,7 +37,7 @@ struct OriginGateway::Core final : public OriginRequestOwner {
                 OriginPolicy(settings.config->localhost, &settings.config->deny_domains.compiled),
                 KeptConnections(loop, settings.config->http.idle_connection_timeout),
                 *this},
-        timer(loop) {
+        timer(loop, [this] { wake(); }) {
     for (const Endpoint& endpoint : settings.own_endpoints) {
       forbid(endpoint);
     }
@@ -60,7 +60,7 @@ struct OriginGateway::Core final : public OriginRequestOwner {
   OriginContext context;
   std::vector<std::unique_ptr<OriginRequest>> requests;  // each knows its slot
   // One for all deadlines: most requests are done long before theirs, and then cost it nothing.
-  Timer timer;
+  DeadlineTimer timer;
   Instant armed = kNever;
 };
 
@@ -124,7 +124,7 @@ void OriginGateway::Core::on_request_finished(OriginRequest& request) {
 void OriginGateway::Core::on_deadline_set(Instant deadline) {
   if (deadline < armed) {
     armed = deadline;
-    timer.start(deadline - context.loop.now(), [this] { wake(); });
+    timer.arm(armed);
   }
 }
 
@@ -139,9 +139,7 @@ void OriginGateway::Core::wake() {
   for (const auto& request : requests) {
     armed = std::min(armed, request->deadline());
   }
-  if (armed != kNever) {
-    timer.start(armed - context.loop.now(), [this] { wake(); });
-  }
+  timer.arm(armed);
 }
 
 OriginGateway::OriginGateway(EventLoop& loop,
