@@ -85,6 +85,9 @@ inline constexpr std::size_t kWriteQueueHigh = 256 * 1024;
 
 // Unsent bytes of one socket in the kernel (TCP_NOTSENT_LOWAT); more only adds delay.
 inline constexpr std::size_t kMaxUnsentInKernel = 128 * 1024;
+// After so many bytes a connection looks at its path once, and paces nothing on a short one.
+inline constexpr std::size_t kBytesBeforePathLook = 128 * 1024;
+inline constexpr Duration kShortRoundTrip = 1ms;
 // A TCP peer that vanished without a word is noticed after idle + probes * interval = 2 min.
 inline constexpr std::chrono::seconds kTcpKeepaliveIdle = 60s;
 inline constexpr std::chrono::seconds kTcpKeepaliveInterval = 10s;

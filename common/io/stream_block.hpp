@@ -26,7 +26,8 @@ struct Stream::Block {
   std::optional<TlsSession> session;
   ByteQueue pending;  // plain bytes not sent yet; under TLS those from before the handshake's end
   std::function<void()> sent_action;
-  std::string target;           // while connecting: what it connects to, for the error
+  std::string target;  // while connecting: what it connects to, for the error
+  std::size_t sent_before_path_look = 0;
   std::optional<Error> broken;  // writing is over; told once everything readable has been read
   int descriptor = -1;
   int interest = 0;  // what the watcher waits for
@@ -70,6 +71,7 @@ struct Stream::Block {
   void write_plain(std::span<const ByteView> parts);
   // How much of it the kernel took; 0 when it takes nothing now or the connection broke.
   std::size_t send_now(std::span<const ByteView> parts);
+  void count_sent(std::size_t bytes);
   static void on_poll(uv_poll_s* handle, int status, int events) noexcept;
   void turn(int events);
   int wanted_interest() const;

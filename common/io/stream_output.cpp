@@ -9,6 +9,7 @@
 
 #include "common/base/byte_parts.hpp"
 #include "common/base/limits.hpp"
+#include "common/io/congestion.hpp"
 #include "common/io/stream_block.hpp"
 
 namespace scpool {
@@ -49,6 +50,7 @@ std::size_t Stream::Block::send_now(std::span<const ByteView> parts) {
   while (true) {
     const ssize_t sent = send_parts(descriptor, parts);
     if (sent >= 0) {
+      count_sent(static_cast<std::size_t>(sent));
       return static_cast<std::size_t>(sent);
     }
     if (errno == EAGAIN) {
@@ -57,6 +59,16 @@ std::size_t Stream::Block::send_now(std::span<const ByteView> parts) {
     if (errno != EINTR) {
       break_off(Error::from_errno(errno, "send"));
       return 0;
+    }
+  }
+}
+
+// Small exchanges never come so far, and pay nothing.
+void Stream::Block::count_sent(std::size_t bytes) {
+  if (sent_before_path_look < limits::kBytesBeforePathLook) {
+    sent_before_path_look += bytes;
+    if (sent_before_path_look >= limits::kBytesBeforePathLook) {
+      leave_pacing_on_short_path(descriptor);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <string>
 
@@ -29,6 +30,21 @@ int option_of(const Stream& stream, int level, int name) {
   socklen_t size = sizeof value;
   REQUIRE(getsockopt(stream.descriptor(), level, name, &value, &size) == 0);
   return value;
+}
+
+std::string congestion_control(const Stream& stream) {
+  std::array<char, 16> name{};
+  socklen_t size = name.size();
+  REQUIRE(getsockopt(stream.descriptor(), IPPROTO_TCP, TCP_CONGESTION, name.data(), &size) == 0);
+  return name.data();
+}
+
+bool use_congestion_control(const Stream& stream, std::string_view name) {
+  return setsockopt(stream.descriptor(),
+                    IPPROTO_TCP,
+                    TCP_CONGESTION,
+                    name.data(),
+                    static_cast<socklen_t>(name.size())) == 0;
 }
 
 }  // namespace
@@ -302,4 +318,30 @@ TEST_CASE("Unix sockets carry bytes and the peer's credentials") {
   CHECK(server->stream->peer_credentials()->pid == getpid());
   CHECK(server->stream->peer_credentials()->uid == geteuid());
   CHECK_FALSE(server->stream->peer().has_value());
+}
+
+TEST_CASE("a connection that sends much on a short path is not paced, others are left alone") {
+  EventLoop loop;
+  for (const std::string algorithm : {"bbr", "reno"}) {
+    CAPTURE(algorithm);
+    ConnectedPair pair(loop);
+    pair.wait(loop);
+    if (!use_congestion_control(*pair.client->stream, algorithm)) {
+      MESSAGE("this kernel has no ", algorithm);
+      continue;
+    }
+    std::size_t sent = 0;
+    const auto send = [&](std::size_t size) {
+      pair.client->stream->write(pattern(size));
+      sent += size;
+      REQUIRE(run_until(loop, [&] { return pair.server->received_size == sent; }));
+    };
+    send(limits::kBytesBeforePathLook - 1);
+    CHECK(congestion_control(*pair.client->stream) == algorithm);
+    send(2);
+    const std::string after = congestion_control(*pair.client->stream);
+    CHECK_MESSAGE((after == "cubic" || after == "reno"), after);
+    CHECK((algorithm == "bbr" || after == algorithm));
+    send(limits::kBytesBeforePathLook);
+  }
 }
