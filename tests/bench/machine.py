@@ -88,11 +88,15 @@ class Watch:
         return {"others": max(0.0, (total - idle - stolen - own) / total), "stolen": stolen / total}
 
 
+def congestion_control():
+    """What connections of this network namespace begin with."""
+    return pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+
+
 def description():
     text = pathlib.Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*: (.*)", text)
     return {"processor": model.group(1) if model else "unknown", "processors": os.cpu_count(),
             "kernel": os.uname().release,
             "time": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
-            "congestion_control": pathlib.Path(
-                "/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()}
+            "congestion_control": congestion_control()}
