@@ -17,6 +17,7 @@ class Fifo {
   T& front() { return items_[first_]; }
   const T& front() const { return items_[first_]; }
   T& back() { return items_.back(); }
+  T& operator[](std::size_t index) { return items_[first_ + index]; }
   const T& operator[](std::size_t index) const { return items_[first_ + index]; }
   auto begin() const { return items_.begin() + static_cast<std::ptrdiff_t>(first_); }
   auto end() const { return items_.end(); }

@@ -338,6 +338,12 @@ void H2Session::goaway(H2Code code) {
                         0);
 }
 
+void H2Session::rest() {
+  if (nghttp2_session_want_write(session_->native) == 0) {  // else it may be within a frame
+    session_->memory.forget_frame();
+  }
+}
+
 std::size_t H2Session::active_streams() const {
   return session_->streams.size();
 }

@@ -81,6 +81,9 @@ class H2Session {
   void announce_shutdown();
   void goaway(H2Code code);
 
+  // Gives back memory that only a busy connection needs. Costs a system call.
+  void rest();
+
   std::size_t active_streams() const;  // the control stream included
   std::vector<StreamId> live_streams() const;
   std::size_t unsent_bytes() const;  // of all streams

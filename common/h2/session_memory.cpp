@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace scpool::h2 {
 namespace {
@@ -34,6 +35,9 @@ void* SessionMemory::allocate(std::size_t size) {
   }
   madvise(address, size, MADV_NOHUGEPAGE);  // else a neighbour's page may bring all of them
   mapped_.push_back({address, size});
+  if (!std::exchange(has_begun_, true)) {
+    frame_ = address;
+  }
   return address;
 }
 
@@ -62,8 +66,15 @@ void SessionMemory::release(void* address) {
     ::operator delete(address);
     return;
   }
+  frame_ = address == frame_ ? nullptr : frame_;
   munmap(found->address, found->size);
   mapped_.erase(found);
+}
+
+void SessionMemory::forget_frame() {
+  if (frame_ != nullptr) {
+    madvise(frame_, size_of(frame_), MADV_DONTNEED);
+  }
 }
 
 std::size_t SessionMemory::size_of(void* address) const {

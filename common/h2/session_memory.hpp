@@ -22,6 +22,9 @@ class SessionMemory {
   void release(void* address);
   // In pages of their own, used or not.
   std::size_t mapped_bytes() const;
+  // Gives the memory of the buffer for a frame back to the system until the next one is made. For
+  // the time between frames: nghttp2 keeps nothing in it then.
+  void forget_frame();
 
  private:
   struct Piece {
@@ -31,6 +34,8 @@ class SessionMemory {
   std::size_t size_of(void* address) const;
 
   std::vector<Piece> mapped_;  // one or two
+  void* frame_ = nullptr;      // the first of all: a session begins with it
+  bool has_begun_ = false;
 };
 
 }  // namespace scpool::h2

@@ -23,6 +23,7 @@ void TunnelLink::Pump::flush() {
   }
   flushing_ = true;
   touched_ = false;
+  const bool was_quiet = loop_.now() - last_write_ >= limits::kIdleRestart;
   receive_early();
   if (!over()) {
     if (!suspended()) {
@@ -30,6 +31,9 @@ void TunnelLink::Pump::flush() {
     }
     deliver(h2_.take_events());
     go_on_draining();
+    if (was_quiet && users_streams() == 0) {
+      h2_.rest();
+    }
   }
   flushing_ = false;
   if (over() || phase_ == Phase::Closing) {

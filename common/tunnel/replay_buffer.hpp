@@ -5,11 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <span>
 
 #include "common/base/bytes.hpp"
+#include "common/base/fifo.hpp"
 
 namespace scpool {
 
@@ -48,7 +48,7 @@ class ReplayBuffer {
   void copy(ByteView bytes);
   void add(Bytes&& chunk);
 
-  std::deque<Bytes> chunks_;
+  Fifo<Bytes> chunks_;
   std::size_t front_offset_ = 0;  // dropped bytes of the first chunk
   Place place_;                   // of the cursor
   std::uint64_t oldest_ = 0;

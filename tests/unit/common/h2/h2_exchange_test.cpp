@@ -56,6 +56,32 @@ TEST_CASE("a request with a body and its answer pass whole") {
   CHECK(pair.client.session.held_bytes() == 0);
 }
 
+TEST_CASE("an end that rests loses nothing, between frames and in the middle of them") {
+  H2Pair pair;
+  const std::string up = pattern(100'000);
+  for (const std::size_t most : {std::size_t{100}, std::size_t{20'000}}) {
+    const StreamId stream = pair.client.session.open(request_head("/up", "POST"), false).value();
+    pair.client.session.send(stream, as_bytes(up), true);
+    ByteQueue wire;
+    do {
+      wire.clear();
+      pair.client.session.pull(wire, most);
+      pair.client.session.rest();
+      for (; !wire.empty(); wire.drop(wire.front().size())) {
+        pair.server.note(pair.server.session.receive(wire.front()).value());
+      }
+      pair.server.session.pull(wire, most);
+      pair.server.session.rest();
+      for (; !wire.empty(); wire.drop(wire.front().size())) {
+        pair.client.note(pair.client.session.receive(wire.front()).value());
+      }
+    } while (pair.client.session.wants_write());
+    CHECK(pair.server.seen[stream].heads.at(0) == request_head("/up", "POST"));
+    CHECK(pair.server.seen[stream].body == up);
+    CHECK(pair.server.seen[stream].ended);
+  }
+}
+
 TEST_CASE("interim responses, trailers both ways and an answer without a body") {
   H2Pair pair;
   const StreamId stream = pair.client.session.open(request_head("/", "PUT"), false).value();

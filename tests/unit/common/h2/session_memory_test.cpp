@@ -37,6 +37,24 @@ TEST_CASE("of a large piece only the pages that were written to are there") {
   CHECK(memory.mapped_bytes() == 0);
 }
 
+TEST_CASE("between frames their buffer costs nothing, and nothing else is lost") {
+  SessionMemory memory;
+  auto* frame = static_cast<std::uint8_t*>(memory.allocate(kFrame));
+  auto* table = static_cast<std::uint8_t*>(memory.allocate(kFrame));
+  std::fill(frame, frame + kFrame, std::uint8_t{7});
+  std::fill(table, table + kFrame, std::uint8_t{8});
+  memory.forget_frame();
+  CHECK(resident_pages(frame, kFrame) == 0);
+  CHECK(std::all_of(table, table + kFrame, [](std::uint8_t byte) { return byte == 8; }));
+  frame[10] = 1;  // and is used again
+  CHECK(resident_pages(frame, kFrame) == 1);
+
+  memory.release(frame);
+  memory.forget_frame();
+  CHECK(std::all_of(table, table + kFrame, [](std::uint8_t byte) { return byte == 8; }));
+  memory.release(table);
+}
+
 TEST_CASE("what a piece holds stays when its size changes, from small to large and back") {
   SessionMemory memory;
   auto* piece = static_cast<std::uint8_t*>(memory.allocate_zeroed(25, 4));
