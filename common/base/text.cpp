@@ -23,6 +23,15 @@ std::uint64_t word_at(const char* place) {
   return word;
 }
 
+// Of 4 to 7 characters, some of them twice; texts as long as each other give the same when alike.
+std::uint64_t short_word_at(std::string_view text) {
+  std::uint32_t front = 0;
+  std::uint32_t back = 0;
+  std::memcpy(&front, text.data(), sizeof front);
+  std::memcpy(&back, text.data() + (text.size() - sizeof back), sizeof back);
+  return std::uint64_t{front} << 32U | back;
+}
+
 // Eight characters at once: in the high bit of each stands whether it is a capital, and that bit,
 // moved to where capitals and small letters differ, makes it small.
 std::uint64_t lower_word(std::uint64_t word) {
@@ -57,10 +66,20 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
+  constexpr std::size_t kAlwaysFits = 19;  // digits
   if (text.empty()) {
     return std::nullopt;
   }
   std::uint64_t number = 0;
+  if (text.size() <= kAlwaysFits) {
+    for (const char c : text) {
+      if (!is_digit(c)) {
+        return std::nullopt;
+      }
+      number = number * 10 + static_cast<unsigned>(c - '0');
+    }
+    return number;
+  }
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem != std::errc{} || end != text.data() + text.size()) {
     return std::nullopt;
@@ -161,8 +180,16 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
 }
 
 void make_lower(std::span<char> text) {
-  if (text.size() < kWord) {
+  if (text.size() < kWord / 2) {
     std::transform(text.begin(), text.end(), text.begin(), lower);
+    return;
+  }
+  if (text.size() < kWord) {
+    const std::uint64_t word = lower_word(short_word_at({text.data(), text.size()}));
+    const auto front = static_cast<std::uint32_t>(word >> 32U);
+    const auto back = static_cast<std::uint32_t>(word);
+    std::memcpy(text.data(), &front, sizeof front);
+    std::memcpy(text.data() + (text.size() - sizeof back), &back, sizeof back);
     return;
   }
   // The last word takes some characters a second time.
@@ -180,6 +207,9 @@ std::string to_lower(std::string_view text) {
 }
 
 bool same_letters(std::string_view left, std::string_view right) {
+  if (left.size() < kWord && left.size() >= kWord / 2) {
+    return lower_word(short_word_at(left)) == lower_word(short_word_at(right));
+  }
   if (left.size() < kWord) {
     return std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
       return a == b || lower(a) == lower(b);

@@ -29,40 +29,53 @@ ssize_t read_body(nghttp2_session*,
 
 constexpr nghttp2_data_provider kBodySource{{0}, read_body};
 
-// Fields that differ in every message, or that are secrets, only push others out of the table of
-// the header compression, and every entry makes the search for the next one longer (RFC 7541
-// section 7.1.3).
-bool is_never_indexed(std::string_view name) {
-  switch (name.size()) {
-    case 10:
-      return name == "tracestate";
-    case 11:
-      return name == "traceparent";
-    case 12:
-      return name == "x-request-id";
-    case 13:
-      return name == "authorization";
-    case 17:
-      return name == "sec-websocket-key" || name == "tunnel-request-id";
-    default:
-      return false;
-  }
-}
+// Whether nghttp2 copies names and values, or looks into the list until the frame is sent.
+enum class Lent : std::uint8_t {
+  No = NGHTTP2_NV_FLAG_NONE,
+  UntilSent = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
+};
 
-// nghttp2 copies what it is given here and makes the names lower case.
-std::vector<nghttp2_nv> native_fields(const Fields& fields) {
-  std::vector<nghttp2_nv> list(fields.size());
-  auto native = list.begin();
-  for (const Field field : fields) {
-    *native++ = {const_cast<std::uint8_t*>(as_bytes(field.name).data()),
-                 const_cast<std::uint8_t*>(as_bytes(field.value).data()),
-                 field.name.size(),
-                 field.value.size(),
-                 static_cast<std::uint8_t>(is_never_indexed(field.name) ? NGHTTP2_NV_FLAG_NO_INDEX
-                                                                        : NGHTTP2_NV_FLAG_NONE)};
+// A list of fields as nghttp2 takes it.
+class NativeFields {
+ public:
+  // Names are in lower case.
+  NativeFields(const Fields& fields, Lent lent) : count_(fields.size()) {
+    if (count_ > few_.size()) {
+      many_.resize(count_);
+    }
+    nghttp2_nv* native = list();
+    for (const Field field : fields) {
+      const bool indexed = !is_never_indexed(field.name);
+      const unsigned flags =
+          static_cast<unsigned>(lent) | (indexed ? 0U : unsigned{NGHTTP2_NV_FLAG_NO_INDEX});
+      *native++ = {const_cast<std::uint8_t*>(as_bytes(field.name).data()),
+                   const_cast<std::uint8_t*>(as_bytes(field.value).data()),
+                   field.name.size(),
+                   field.value.size(),
+                   static_cast<std::uint8_t>(flags)};
+    }
   }
-  return list;
-}
+  NativeFields(const NativeFields&) = delete;
+  NativeFields& operator=(const NativeFields&) = delete;
+
+  const nghttp2_nv* data() const { return many_.empty() ? few_.data() : many_.data(); }
+  std::size_t size() const { return count_; }
+
+ private:
+  // Fields that differ in every message, or that are secrets, only push others out of the table of
+  // the header compression, and every entry makes the search for the next one longer (RFC 7541
+  // section 7.1.3).
+  static bool is_never_indexed(std::string_view name) {
+    return name.size() >= 10 &&
+           (name == "tracestate" || name == "traceparent" || name == "x-request-id" ||
+            name == "authorization" || name == "sec-websocket-key" || name == "tunnel-request-id");
+  }
+  nghttp2_nv* list() { return many_.empty() ? few_.data() : many_.data(); }
+
+  std::size_t count_;
+  std::array<nghttp2_nv, 32> few_;
+  std::vector<nghttp2_nv> many_;
+};
 
 bool is_interim(const Fields& head) {
   const std::optional<std::string_view> status = head.find(":status");
@@ -73,7 +86,7 @@ void submit_due(h2::SessionState& state) {
   for (const StreamId stream : std::exchange(state.trailers_due, {})) {
     const h2::StreamState* known = state.find(stream);
     if (known != nullptr && known->trailers.has_value()) {
-      const std::vector<nghttp2_nv> fields = native_fields(*known->trailers);
+      const NativeFields fields(*known->trailers, Lent::No);
       nghttp2_submit_trailer(state.native, stream.value, fields.data(), fields.size());
     }
   }
@@ -175,7 +188,8 @@ Result<StreamId> H2Session::open(const Fields& head, bool end) {
                                           NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) != 1) {
     return Error(ErrorKind::Protocol, "HTTP/2 peer does not take extended CONNECT");
   }
-  const std::vector<nghttp2_nv> fields = native_fields(head);
+  Fields kept = head;
+  const NativeFields fields(kept, Lent::UntilSent);
   const std::int32_t id = nghttp2_submit_request(session_->native,
                                                  nullptr,
                                                  fields.data(),
@@ -186,6 +200,7 @@ Result<StreamId> H2Session::open(const Fields& head, bool end) {
     return Error(ErrorKind::Exhausted, std::string("HTTP/2: ") + nghttp2_strerror(id));
   }
   h2::StreamState& stream = session_->add(StreamId{id});
+  stream.head = std::move(kept);
   stream.known = true;
   stream.has_source = !end;
   stream.end_queued = end;
@@ -204,8 +219,9 @@ void H2Session::respond(StreamId stream, const Fields& head, bool end) {
   if (state == nullptr || state->reset_by_us || state->has_source || state->end_queued) {
     return;
   }
-  const std::vector<nghttp2_nv> fields = native_fields(head);
   if (is_interim(head) && !end) {
+    const NativeFields fields(head, Lent::No);
+    state->interim = true;
     nghttp2_submit_headers(session_->native,
                            NGHTTP2_FLAG_NONE,
                            stream.value,
@@ -218,6 +234,12 @@ void H2Session::respond(StreamId stream, const Fields& head, bool end) {
   // All streams alike and in turn, frame by frame; without it the oldest would go first.
   const nghttp2_extpri in_turn{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
   nghttp2_session_change_extpri_stream_priority(session_->native, stream.value, &in_turn, 1);
+  // With an interim head before it, which of them is sent would have to be known.
+  const bool lent = !state->interim;
+  if (lent) {
+    state->head = head;
+  }
+  const NativeFields fields(lent ? state->head : head, lent ? Lent::UntilSent : Lent::No);
   nghttp2_submit_response(
       session_->native, stream.value, fields.data(), fields.size(), end ? nullptr : &kBodySource);
   state->has_source = !end;
@@ -364,32 +386,6 @@ std::size_t H2Session::unsent_bytes() const {
 bool H2Session::finished() const {
   return nghttp2_session_want_read(session_->native) == 0 &&
          nghttp2_session_want_write(session_->native) == 0;
-}
-
-std::string_view to_text(H2Code code) {
-  switch (code) {
-    case H2Code::NoError:
-      return "NO_ERROR";
-    case H2Code::ProtocolError:
-      return "PROTOCOL_ERROR";
-    case H2Code::InternalError:
-      return "INTERNAL_ERROR";
-    case H2Code::FlowControlError:
-      return "FLOW_CONTROL_ERROR";
-    case H2Code::FrameSizeError:
-      return "FRAME_SIZE_ERROR";
-    case H2Code::RefusedStream:
-      return "REFUSED_STREAM";
-    case H2Code::Cancel:
-      return "CANCEL";
-    case H2Code::CompressionError:
-      return "COMPRESSION_ERROR";
-    case H2Code::ConnectError:
-      return "CONNECT_ERROR";
-    case H2Code::EnhanceYourCalm:
-      return "ENHANCE_YOUR_CALM";
-  }
-  return nghttp2_http2_strerror(static_cast<std::uint32_t>(code));
 }
 
 }  // namespace scpool

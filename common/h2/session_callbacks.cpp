@@ -139,6 +139,7 @@ int on_frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user_data)
   } else if (frame->hd.type == NGHTTP2_HEADERS) {
     if (StreamState* known = state.find(stream)) {
       known->head_sent = true;
+      known->head = Fields();
     }
   }
   if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&

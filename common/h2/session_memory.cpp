@@ -14,6 +14,11 @@ namespace {
 
 // The buffer for a frame; everything else of nghttp2's is a quarter of it at most.
 constexpr std::size_t kOwnPages = 16 * 1024;
+constexpr std::uintptr_t kPageSize = 4096;  // what others have is a multiple
+
+bool may_be_mapped(void* address) {
+  return reinterpret_cast<std::uintptr_t>(address) % kPageSize == 0;
+}
 
 }  // namespace
 
@@ -59,6 +64,10 @@ void* SessionMemory::resize(void* address, std::size_t size) {
 }
 
 void SessionMemory::release(void* address) {
+  if (!may_be_mapped(address)) {
+    ::operator delete(address);
+    return;
+  }
   const auto found = std::find_if(mapped_.begin(), mapped_.end(), [address](const Piece& piece) {
     return piece.address == address;
   });

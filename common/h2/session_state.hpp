@@ -23,6 +23,7 @@ struct StreamState {
   // In consumptions; for ever later when nobody waits for anything of it.
   std::uint64_t stalled_since() const { return held > 0 ? last_progress : UINT64_MAX; }
 
+  Fields head;  // until it is sent: nghttp2 looks into it
   ByteQueue unsent;
   std::optional<Fields> trailers;
   StreamCredit credit;
@@ -33,6 +34,7 @@ struct StreamState {
   bool has_source = false;  // nghttp2 was given the body's source
   bool deferred = false;    // nghttp2 waits to be told of more
   bool full = false;        // reached limits::kStreamSendBuffer, SendSpace is due
+  bool interim = false;     // a head of 1xx was submitted
   bool head_sent = false;
   bool end_queued = false;
   bool end_sent = false;

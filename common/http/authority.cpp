@@ -50,6 +50,66 @@ std::optional<Split> split_authority(std::string_view text) {
   return Split{text.substr(0, host_end), text.substr(host_end + 1)};
 }
 
+// An authority's parts as they stand in its text, the host without brackets.
+struct Parts {
+  std::string_view host;
+  std::uint16_t port = 0;
+  bool is_ipv6_literal = false;
+};
+
+// What nearly all are: a name or an IPv4 address, and maybe a port. Nothing for
+// everything else, be it right or wrong.
+std::optional<Parts> plain_parts(std::string_view text, std::uint16_t default_port) {
+  const std::size_t end = http::first_outside(text, http::CharacterClass::Host);
+  char before = '.';
+  bool empty_label = false;
+  for (const char c : text.substr(0, end)) {
+    empty_label |= c == '.' && before == '.';
+    before = c;
+  }
+  if (end == 0 || end > kMaxHost + 1 || empty_label) {
+    return std::nullopt;
+  }
+  if (end == text.size()) {
+    return default_port == 0 ? std::nullopt : std::optional(Parts{text, default_port, false});
+  }
+  const auto port = text[end] == ':' ? parse_port(text.substr(end + 1)) : std::nullopt;
+  return port ? std::optional(Parts{text.substr(0, end), *port, false}) : std::nullopt;
+}
+
+std::variant<Parts, HeadProblem> judge(std::string_view text, std::uint16_t default_port) {
+  if (const auto plain = plain_parts(text, default_port)) {
+    return *plain;
+  }
+  if (text.find('@') != std::string_view::npos) {
+    return bad("user information in a host is not accepted");
+  }
+  const auto split = split_authority(text);
+  if (!split) {
+    return bad("the brackets of an IPv6 address are not closed rightly");
+  }
+  Parts parts{split->host, default_port, false};
+  if (split->port) {
+    const auto port = parse_port(*split->port);
+    if (!port) {
+      return bad("the port is not a number from 1 to 65535");
+    }
+    parts.port = *port;
+  } else if (default_port == 0) {
+    return bad("the port is missing");
+  }
+  if (!parts.host.starts_with('[')) {
+    return bad("the host is not a name or address");  // else it would have been a plain one
+  }
+  parts.host = parts.host.substr(1, parts.host.size() - 2);
+  const auto address = IpAddress::parse(parts.host);
+  if (!address || address->family != IpAddress::Family::V6) {
+    return bad("the brackets hold no IPv6 address");
+  }
+  parts.is_ipv6_literal = true;
+  return parts;
+}
+
 }  // namespace
 
 std::uint16_t default_port(std::string_view scheme) {
@@ -79,41 +139,21 @@ std::string Authority::host_field(std::string_view scheme) const {
   return is_ipv6_literal ? "[" + host + "]" : host;
 }
 
+std::optional<HeadProblem> problem_of_authority(std::string_view text, std::uint16_t default_port) {
+  auto parts = judge(text, default_port);
+  auto* problem = std::get_if<HeadProblem>(&parts);
+  return problem != nullptr ? std::optional(std::move(*problem)) : std::nullopt;
+}
+
 std::variant<Authority, HeadProblem> parse_authority(std::string_view text,
                                                      std::uint16_t default_port) {
-  if (text.find('@') != std::string_view::npos) {
-    return bad("user information in a host is not accepted");
+  auto judged = judge(text, default_port);
+  if (auto* problem = std::get_if<HeadProblem>(&judged)) {
+    return std::move(*problem);
   }
-  const auto parts = split_authority(text);
-  if (!parts) {
-    return bad("the brackets of an IPv6 address are not closed rightly");
-  }
-  Authority authority;
-  if (parts->port) {
-    const auto port = parse_port(*parts->port);
-    if (!port) {
-      return bad("the port is not a number from 1 to 65535");
-    }
-    authority.port = *port;
-  } else if (default_port == 0) {
-    return bad("the port is missing");
-  } else {
-    authority.port = default_port;
-  }
-  std::string_view host = parts->host;
-  if (host.starts_with('[')) {
-    host = host.substr(1, host.size() - 2);
-    const auto address = IpAddress::parse(host);
-    if (!address || address->family != IpAddress::Family::V6) {
-      return bad("the brackets hold no IPv6 address");
-    }
-    authority.is_ipv6_literal = true;
-  } else if (host.empty() || host.size() > kMaxHost + 1 ||
-             !http::all_in_class(host, http::CharacterClass::Host) || host.starts_with('.') ||
-             host.find("..") != std::string_view::npos) {
-    return bad("the host is not a name or address");
-  }
-  authority.host = to_lower(host);
+  const Parts& parts = *std::get_if<Parts>(&judged);
+  Authority authority{std::string(parts.host), parts.port, parts.is_ipv6_literal};
+  make_lower(authority.host);
   return authority;
 }
 
@@ -133,7 +173,10 @@ std::variant<AbsoluteTarget, HeadProblem> parse_absolute_target(std::string_view
     return bad("the request target has a character that is not allowed");
   }
   const std::string_view rest = target.substr(separator + 3);
-  const std::size_t authority_end = std::min(rest.find_first_of("/?"), rest.size());
+  // Not find_first_of, which looks each character up by a call.
+  const auto authority_end = static_cast<std::size_t>(
+      std::find_if(rest.begin(), rest.end(), [](char c) { return c == '/' || c == '?'; }) -
+      rest.begin());
   auto authority = parse_authority(rest.substr(0, authority_end), port);
   if (auto* problem = std::get_if<HeadProblem>(&authority)) {
     return std::move(*problem);

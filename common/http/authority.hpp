@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -31,6 +32,8 @@ struct Authority {
 // and so are percent signs, zones and every name that is not letters, digits, "-", "." and "_".
 std::variant<Authority, HeadProblem> parse_authority(std::string_view text,
                                                      std::uint16_t default_port);
+// The same without a result: nothing when it is right.
+std::optional<HeadProblem> problem_of_authority(std::string_view text, std::uint16_t default_port);
 
 struct AbsoluteTarget {
   std::string scheme;  // lower case: "http" or "https"

@@ -18,6 +18,11 @@ constexpr auto kMaxLength = static_cast<std::uint64_t>(std::numeric_limits<std::
 
 // What the fields alone say, the same for requests and responses; None when they say nothing.
 std::variant<BodyPlan, HeadProblem> framing_of(const Fields& fields, int minor_version) {
+  constexpr std::uint64_t kFramingBits =
+      FieldStore::name_bit("Transfer-Encoding") | FieldStore::name_bit("Content-Length");
+  if (!fields.may_contain(kFramingBits)) {
+    return BodyPlan{};
+  }
   std::size_t codings = 0;
   std::size_t lengths = 0;
   std::string_view value;  // of what comes last

@@ -1,6 +1,5 @@
 #include "common/http/characters.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "common/base/text.hpp"
@@ -10,33 +9,42 @@ namespace {
 
 constexpr std::size_t kWord = sizeof(std::uint64_t);
 
-// Whether none of a word's characters is below SP or DEL; the borrow of a subtraction shows one
-// that is.
-bool all_visible(std::string_view characters) {
+// Not zero when one of a word's characters is below SP or DEL; the borrow of a subtraction shows
+// it.
+std::uint64_t invisible(const char* characters) {
   std::uint64_t word = 0;
-  std::memcpy(&word, characters.data(), kWord);
+  std::memcpy(&word, characters, kWord);
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighBits = 0x80 * kOnes;
   const std::uint64_t without_delete = word ^ (0x7f * kOnes);
   const std::uint64_t below_space = (word - 0x20 * kOnes) & ~word;
   const std::uint64_t is_delete = (without_delete - kOnes) & ~without_delete;
-  return ((below_space | is_delete) & kHighBits) == 0;
+  return (below_space | is_delete) & kHighBits;
+}
+
+// The value as it stands there when no other blank is around it, as everybody writes it.
+std::string_view value_behind(std::string_view line, std::size_t colon) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  if (colon + 2 < line.size() && line[colon + 1] == ' ' && !is_blank(line[colon + 2]) &&
+      !is_blank(line.back())) {
+    return line.substr(colon + 2);
+  }
+  return trim(line.substr(colon + 1));
 }
 
 }  // namespace
 
 // What is not visible may be a tab. The last word looks at some characters a second time.
 bool is_value_text(std::string_view text) {
-  if (text.size() < kWord) {
-    return all_in_class(text, CharacterClass::Value);
-  }
-  for (std::size_t at = 0; at < text.size(); at += kWord) {
-    const std::string_view word = text.substr(std::min(at, text.size() - kWord), kWord);
-    if (!all_visible(word) && !all_in_class(word, CharacterClass::Value)) {
-      return false;
+  std::uint64_t bad = text.size() < kWord ? 1 : 0;
+  if (bad == 0) {
+    const char* const last = text.data() + (text.size() - kWord);
+    for (const char* word = text.data(); word < last; word += kWord) {
+      bad |= invisible(word);
     }
+    bad |= invisible(last);
   }
-  return true;
+  return bad == 0 || all_in_class(text, CharacterClass::Value);
 }
 
 FieldLine parse_field_line(std::string_view line) {
@@ -57,7 +65,7 @@ FieldLine parse_field_line(std::string_view line) {
   if (colon == 0) {
     return {{}, {}, "a field has no name"};
   }
-  const std::string_view value = trim(line.substr(colon + 1));
+  const std::string_view value = value_behind(line, colon);
   if (!is_value_text(value)) {
     return {{}, {}, "a field's value has a control character"};
   }

@@ -48,7 +48,14 @@ inline bool is_in_class(char c, CharacterClass wanted) {
 
 // Index of the first character that is not of the class; size() when all are.
 inline std::size_t first_outside(std::string_view text, CharacterClass wanted) {
+  const auto class_of = [text](std::size_t i) {
+    return kCharacterClasses[static_cast<std::uint8_t>(text[i])];
+  };
   std::size_t i = 0;
+  while (i + 4 <= text.size() && (class_of(i) & class_of(i + 1) & class_of(i + 2) &
+                                  class_of(i + 3) & static_cast<unsigned>(wanted)) != 0) {
+    i += 4;
+  }
   while (i < text.size() && is_in_class(text[i], wanted)) {
     ++i;
   }

@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::string_view kWebSocketGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 constexpr std::size_t kWebSocketKeySize = 16;
+constexpr std::uint64_t kHopByHopBits =
+    FieldStore::name_bit("te") | FieldStore::name_bit("trailer") | FieldStore::name_bit("upgrade") |
+    FieldStore::name_bit("connection") | FieldStore::name_bit("keep-alive") |
+    FieldStore::name_bit("http2-settings") | FieldStore::name_bit("proxy-connection") |
+    FieldStore::name_bit("transfer-encoding") | FieldStore::name_bit("proxy-authenticate") |
+    FieldStore::name_bit("proxy-authorization");
 
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::any_of(names.begin(), names.end(), [name](std::string_view other) {
@@ -55,9 +61,7 @@ bool is_hop_by_hop(std::string_view name) {
 }
 
 std::optional<HeadProblem> remove_hop_by_hop(Fields& fields) {
-  if (std::none_of(fields.begin(), fields.end(), [](const Field& field) {
-        return is_hop_by_hop(field.name);
-      })) {
+  if (!fields.may_contain(kHopByHopBits)) {
     return std::nullopt;
   }
   std::optional<HeadProblem> problem;
@@ -96,10 +100,7 @@ void remove_internal_fields(Fields& fields) {
 }
 
 void add_via(Fields& fields, std::string_view version, std::string_view pseudonym) {
-  std::string value;
-  value.reserve(version.size() + 1 + pseudonym.size());
-  value.append(version).append(" ").append(pseudonym);
-  fields.add("Via", value);
+  fields.add_joined("Via", {version, " ", pseudonym});
 }
 
 bool via_names(const Fields& fields, std::string_view pseudonym) {

@@ -1,62 +1,55 @@
 #include "common/http/fields.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string>
 #include <utility>
 
 namespace scpool {
-namespace {
-
-constexpr std::string_view kColon = ": ";
-constexpr std::string_view kLineEnd = "\r\n";
-constexpr std::size_t kFraming = kColon.size() + kLineEnd.size();
-
-char* put(char* place, std::string_view text) {
-  return std::copy(text.begin(), text.end(), place);
-}
-
-}  // namespace
-
 Fields::Fields(std::initializer_list<Field> fields) {
   for (const Field field : fields) {
     add(field.name, field.value);
   }
 }
 
-Fields::Fields(const Fields& other)
-    : store_(other.store_ ? std::make_unique<Store>(*other.store_) : nullptr) {}
+Fields::Fields(const Fields& other) {
+  if (other.store_ == nullptr) {
+    return;
+  }
+  FieldStore& copy = store();
+  copy.text.resize(std::max(copy.text.size(), other.store_->used));
+  std::copy_n(other.store_->text.begin(), other.store_->used, copy.text.begin());
+  copy.used = other.store_->used;
+  copy.places = other.store_->places;
+  copy.names = other.store_->names;
+}
 
 Fields& Fields::operator=(const Fields& other) {
   return *this = Fields(other);
 }
 
-Fields::Store& Fields::store() {
-  if (store_ == nullptr) {
-    store_ = std::make_unique<Store>();
-  }
-  return *store_;
+Fields& Fields::operator=(Fields&& other) noexcept {
+  std::unique_ptr<FieldStore> taken = std::move(other.store_);
+  drop();
+  store_ = std::move(taken);
+  return *this;
 }
 
 void Fields::reserve(std::size_t count, std::size_t bytes) {
-  store().places.reserve(count);
-  store().text.resize(std::max(store().text.size(), bytes + count * kFraming));
+  FieldStore& own = store();
+  own.places.reserve(count);
+  own.text.resize(std::max(own.text.size(), bytes + count * FieldStore::kFraming));
 }
 
 // Appends a line. What is given may lie in the text, so that lives until it is copied.
 Fields::Place Fields::write(std::string_view name, std::string_view value) {
-  auto& [text, used, places] = store();
-  const Place place{static_cast<std::uint32_t>(used),
-                    static_cast<std::uint32_t>(name.size()),
-                    static_cast<std::uint32_t>(value.size())};
-  const std::size_t end = used + name.size() + value.size() + kFraming;
-  std::vector<char> outgrown;
-  if (end > text.size()) {
-    std::vector<char> larger(std::max(end, 2 * text.size()));
-    put(larger.data(), {text.data(), used});
-    outgrown = std::exchange(text, std::move(larger));
+  FieldStore& own = store();
+  const std::size_t size = name.size() + value.size() + FieldStore::kFraming;
+  if (own.has_room(size)) {
+    return own.write(name, value);
   }
-  put(put(put(put(text.data() + used, name), kColon), value), kLineEnd);
-  used = end;
-  return place;
+  const std::vector<char> outgrown = own.make_room(size);
+  return own.write(name, value);
 }
 
 void Fields::add(std::string_view name, std::string_view value) {
@@ -64,17 +57,52 @@ void Fields::add(std::string_view name, std::string_view value) {
   store_->places.push_back(place);
 }
 
+void Fields::add_joined(std::string_view name, std::initializer_list<std::string_view> parts) {
+  std::array<char, 256> value;
+  std::size_t size = 0;
+  for (const std::string_view part : parts) {
+    size += part.size();
+  }
+  if (size > value.size()) {
+    std::string large;
+    for (const std::string_view part : parts) {
+      large.append(part);
+    }
+    add(name, large);
+    return;
+  }
+  char* end = value.data();
+  for (const std::string_view part : parts) {
+    end = put_text(end, part);
+  }
+  add(name, {value.data(), size});
+}
+
+void Fields::add_line(std::string_view line, std::size_t name_size) {
+  FieldStore& own = store();
+  const std::size_t size = line.size() + FieldStore::kLineEnd.size();
+  if (!own.has_room(size)) {
+    own.make_room(size);
+  }
+  own.add_line(line, name_size);
+}
+
 void Fields::prepend(std::initializer_list<Field> fields) {
-  std::ptrdiff_t before = 0;
+  std::vector<Place>& places = store().places;
+  const std::size_t others = places.size();
+  places.resize(others + fields.size());
+  std::copy_backward(
+      places.begin(), places.begin() + static_cast<std::ptrdiff_t>(others), places.end());
+  std::size_t before = 0;
   for (const Field& field : fields) {
     const Place place = write(field.name, field.value);
-    store_->places.insert(store_->places.begin() + before++, place);
+    places[before++] = place;
   }
 }
 
 void Fields::lower_names() {
   for (const Place& place : places()) {
-    make_lower(std::span(store_->text).subspan(place.at, place.name));
+    make_lower({store_->text.data() + place.at, place.name});
   }
 }
 
@@ -91,10 +119,13 @@ void Fields::set(std::string_view name, std::string_view value) {
 }
 
 std::size_t Fields::remove(std::string_view name) {
+  if (!may_contain(FieldStore::name_bit(name))) {
+    return 0;
+  }
   return remove_if([name](const Field& field) { return equals_ignoring_case(field.name, name); });
 }
 
-std::size_t Fields::index_of(std::string_view name, std::size_t from) const {
+std::size_t Fields::search(std::string_view name, std::size_t from) const {
   const std::span<const Place> places = this->places();
   for (std::size_t i = from; i < places.size(); ++i) {
     if (places[i].name == name.size() && same_letters(at(places[i]).name, name)) {
@@ -112,11 +143,6 @@ std::size_t Fields::count(std::string_view name) const {
   return count;
 }
 
-std::optional<std::string_view> Fields::find(std::string_view name) const {
-  const std::size_t index = index_of(name);
-  return index < size() ? std::optional((*this)[index].value) : std::nullopt;
-}
-
 bool Fields::lists(std::string_view name, std::string_view member) const {
   return any_listed(
       name, [member](std::string_view other) { return equals_ignoring_case(member, other); });
@@ -127,7 +153,7 @@ void Fields::append_lines(std::string& out) const {
   std::string_view run;
   for (const Place& place : places()) {
     const char* const line = store_->text.data() + place.at;
-    const std::size_t size = place.name + place.value + kFraming;
+    const std::size_t size = place.name + place.value + FieldStore::kFraming;
     if (run.data() + run.size() == line) {
       run = {run.data(), run.size() + size};
     } else {

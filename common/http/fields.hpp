@@ -1,13 +1,10 @@
 // Header fields in the order they came (RFC 9110 section 5). Names compare without case and keep
 // the spelling they came with; repeated fields stay separate. HTTP/2 lists use the same type with
 // lower-case names and the pseudo-header fields (":method") first. All of them lie in one text, as
-// the lines HTTP/1 writes: a list costs three allocations, whatever it holds, and an empty one
-// none.
+// the lines HTTP/1 writes.
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
@@ -15,9 +12,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "common/base/text.hpp"
+#include "common/http/field_store.hpp"
 
 namespace scpool {
 
@@ -29,11 +26,7 @@ struct Field {
 };
 
 class Fields {
-  struct Place {
-    std::uint32_t at = 0;
-    std::uint32_t name = 0;   // bytes
-    std::uint32_t value = 0;  // bytes, behind the name and ": "
-  };
+  using Place = FieldStore::Place;
 
  public:
   class Iterator {
@@ -62,8 +55,8 @@ class Fields {
   Fields(const Fields& other);
   Fields& operator=(const Fields& other);
   Fields(Fields&&) noexcept = default;  // the other is empty afterwards
-  Fields& operator=(Fields&&) noexcept = default;
-  ~Fields() = default;
+  Fields& operator=(Fields&& other) noexcept;
+  ~Fields() { drop(); }
 
   bool empty() const { return size() == 0; }
   std::size_t size() const { return places().size(); }
@@ -78,11 +71,14 @@ class Fields {
 
   // Name and value may be parts of this list.
   void add(std::string_view name, std::string_view value);
+  // A value of several parts, none of this list.
+  void add_joined(std::string_view name, std::initializer_list<std::string_view> parts);
+  // A line of a head, without its end and not of this list: name, ": ", value.
+  void add_line(std::string_view line, std::size_t name_size);
   // Puts these before all others.
   void prepend(std::initializer_list<Field> fields);
   void lower_names();
-  // Replaces every field of that name by one, at the place of the first; adds it when there is
-  // none.
+  // Replaces all fields of that name by one at the first one's place; adds it when there is none.
   void set(std::string_view name, std::string_view value);
   // Removes all fields of that name; says how many there were.
   std::size_t remove(std::string_view name);
@@ -93,11 +89,16 @@ class Fields {
     });
   }
 
+  // False: none has a name of these FieldStore::name_bit; for rules about fields that are rare.
+  bool may_contain(std::uint64_t bits) const { return store_ && (store_->names & bits) != 0; }
   bool contains(std::string_view name) const { return index_of(name) < size(); }
   std::size_t count(std::string_view name) const;
   // The value of the first field of that name; valid until the fields change.
-  std::optional<std::string_view> find(std::string_view name) const;
-  // Whether `predicate` accepts any member of the fields of that name, split at commas and trimmed,
+  std::optional<std::string_view> find(std::string_view name) const {
+    const std::size_t index = index_of(name);
+    return index < size() ? std::optional((*this)[index].value) : std::nullopt;
+  }
+  // Whether `predicate` accepts a member of the fields of that name, split at commas and trimmed,
   // empty ones left out (RFC 9110 section 5.6.1).
   template <class Predicate>
   bool any_listed(std::string_view name, Predicate predicate) const;
@@ -110,12 +111,6 @@ class Fields {
   friend bool operator==(const Fields& left, const Fields& right);
 
  private:
-  struct Store {
-    std::vector<char> text;  // lines up to `used`, then room
-    std::size_t used = 0;
-    std::vector<Place> places;
-  };
-
   std::span<const Place> places() const {
     return store_ ? std::span<const Place>(store_->places) : std::span<const Place>();
   }
@@ -125,11 +120,15 @@ class Fields {
   }
   Place write(std::string_view name, std::string_view value);
   // Of the first field of that name from index `from` on; size() when there is none.
-  std::size_t index_of(std::string_view name, std::size_t from = 0) const;
+  std::size_t index_of(std::string_view name, std::size_t from = 0) const {
+    return may_contain(FieldStore::name_bit(name)) ? search(name, from) : size();
+  }
+  std::size_t search(std::string_view name, std::size_t from) const;
 
-  Store& store();  // made when it is not there
+  FieldStore& store() { return *(store_ ? store_ : store_ = FieldStore::take()); }
+  void drop() noexcept { store_ ? FieldStore::keep(std::move(store_)) : void(); }
 
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<FieldStore> store_;
 };
 
 template <class Predicate>

@@ -19,12 +19,14 @@ Fields target_list(Fields fields,
                    const AbsoluteTarget& target) {
   const std::string authority = target.authority.text();
   fields.lower_names();
-  fields.prepend(
-      {{":scheme", target.scheme}, {":authority", authority}, {":path", target.path_and_query}});
-  if (!protocol.empty()) {
-    fields.prepend({{":protocol", protocol}});
+  const Field scheme{":scheme", target.scheme};
+  const Field host{":authority", authority};
+  const Field path{":path", target.path_and_query};
+  if (protocol.empty()) {
+    fields.prepend({{":method", method}, scheme, host, path});
+  } else {
+    fields.prepend({{":method", method}, {":protocol", protocol}, scheme, host, path});
   }
-  fields.prepend({{":method", method}});
   return fields;
 }
 

@@ -13,6 +13,7 @@ constexpr std::size_t kStartLineExtra = 256;
 constexpr const char* kInnerCr = "a line has a CR inside";
 constexpr std::size_t kUsualFieldCount = 16;
 constexpr std::size_t kUsualFieldBytes = 512;
+constexpr std::size_t kMostKept = 256;  // of each text between two heads
 
 // 0, 1, or -1 when it is no version at all, -2 when it is one we do not speak.
 int minor_version(std::string_view text) {
@@ -29,6 +30,20 @@ int minor_version(std::string_view text) {
 }
 
 }  // namespace
+
+void HeadParser::restart() {
+  state_ = State::NeedMore;
+  started_ = have_start_line_ = skipped_empty_line_ = false;
+  head_size_ = 0;
+  for (std::string* text : {&line_, &problem_.sentence, &request_.target}) {
+    if (text->capacity() > kMostKept) {
+      *text = std::string();
+    }
+    text->clear();
+  }
+  request_.fields = Fields();
+  response_.fields = Fields();
+}
 
 std::size_t HeadParser::receive(ByteView bytes) {
   const std::string_view input = as_text(bytes);
@@ -84,6 +99,10 @@ std::size_t HeadParser::receive_line(std::string_view input) {
 // Depends on the line's size alone and not on where the input was cut.
 bool HeadParser::is_too_long(std::size_t line_size) {
   const std::size_t max_start_line = limits_.max_target + kStartLineExtra;
+  if (head_size_ + line_size <= limits_.max_head &&
+      (have_start_line_ || line_size <= max_start_line)) {
+    return false;
+  }
   if (!have_start_line_ && line_size > max_start_line &&
       head_size_ + max_start_line < limits_.max_head) {
     if (kind_ == Kind::Request) {
@@ -200,7 +219,12 @@ void HeadParser::take_field_line(std::string_view line) {
     refuse(431, "the head has more than " + std::to_string(limits_.max_fields) + " fields");
     return;
   }
-  fields().add(field.name, field.value);
+  const std::size_t usual_size = field.name.size() + 2 + field.value.size();
+  if (line.size() == usual_size && line[field.name.size() + 1] == ' ') {
+    fields().add_line(line, field.name.size());
+  } else {
+    fields().add(field.name, field.value);
+  }
 }
 
 void HeadParser::finish() {
@@ -213,8 +237,7 @@ void HeadParser::finish() {
     }
     const std::string_view host = request_.fields.find("Host").value_or("");
     if (!host.empty()) {
-      const auto authority = parse_authority(host, default_port("http"));
-      if (const auto* problem = std::get_if<HeadProblem>(&authority)) {
+      if (const auto problem = problem_of_authority(host, default_port("http"))) {
         refuse(400, "Host: " + problem->sentence);
         return;
       }

@@ -35,7 +35,7 @@ struct HeadLimits {
 };
 
 // Collects one head from bytes as they arrive. At most one empty line before a request line is
-// skipped (RFC 9112 section 2.2). After Done or Refused a new parser is needed.
+// skipped (RFC 9112 section 2.2). After Done or Refused it takes no more until restart().
 class HeadParser {
  public:
   enum class Kind { Request, Response };
@@ -43,6 +43,8 @@ class HeadParser {
 
   explicit HeadParser(Kind kind, HeadLimits limits = {}) : kind_(kind), limits_(limits) {}
 
+  // For the next head, as a new parser would be, with the memory of the last.
+  void restart();
   // Returns how many bytes belonged to the head; the rest is the body's or the next message's.
   std::size_t receive(ByteView bytes);
 

@@ -96,7 +96,7 @@ void HttpConnection::take_head_bytes() {
 void HttpConnection::take_head() {
   request_ = HttpRequest{};
   request_.head = std::move(parser_.request());
-  parser_ = HeadParser(HeadParser::Kind::Request);
+  parser_.restart();
   is_head_request_ = request_.head.method == "HEAD";
   is_old_client_ = request_.head.minor_version == 0;
   close_wanted_ = is_old_client_ || request_.head.fields.lists("Connection", "close");

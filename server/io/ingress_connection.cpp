@@ -37,7 +37,7 @@ IngressConnection::~IngressConnection() = default;
 
 void IngressConnection::expect_request() {
   state_ = State::Reading;
-  parser_ = HeadParser(HeadParser::Kind::Request);
+  parser_.restart();
   watch_idle();
 }
 

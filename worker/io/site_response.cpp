@@ -110,7 +110,7 @@ void OriginExchange::take_interim(ResponseHead& head) {
   }
   const int status = head.status;
   respond(to_h2_response(std::move(head)), status, false);
-  parser_ = HeadParser(HeadParser::Kind::Response);
+  parser_.restart();
 }
 
 void OriginExchange::take_upgrade(const ResponseHead& head) {

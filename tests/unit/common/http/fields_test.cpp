@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <vector>
+
 #include "common/http/characters.hpp"
 
 using namespace scpool;
@@ -60,6 +62,58 @@ TEST_CASE("a list that was moved from is empty and can be used again") {
   first.add("C", "3");
   CHECK(lines_of(second) == "B: 2\r\n");
   CHECK(lines_of(first) == "C: 3\r\n");
+}
+
+TEST_CASE("lines of a head and values of several parts are fields like others") {
+  Fields fields;
+  for (int i = 0; i < 50; ++i) {
+    fields.add_line("Name: a value", 4);
+    fields.add_line("Empty: ", 5);
+    fields.add_joined("Via", {"1.1", " ", "proxy"});
+  }
+  CHECK(fields.size() == 150);
+  CHECK(fields[147] == Field{"Name", "a value"});
+  CHECK(fields[148] == Field{"Empty", ""});
+  CHECK(fields[149] == Field{"Via", "1.1 proxy"});
+  CHECK(fields.count("via") == 50);
+  CHECK(fields.remove("EMPTY") == 50);
+  fields.lower_names();
+  CHECK(lines_of(fields).starts_with("name: a value\r\nvia: 1.1 proxy\r\nname"));
+}
+
+TEST_CASE("what a list may contain never leaves out what it contains") {
+  const std::string letters = "aBcDeFgHiJkLmNoPqRsTuVwXyZ:-_09";
+  for (std::size_t size = 1; size < 24; ++size) {
+    for (const char first : letters) {
+      const std::string name = first + std::string(size - 1, 'x');
+      Fields fields = {{"Other", "1"}, {name, "2"}};
+      CHECK(fields.find(to_lower(name)) == "2");
+      const Fields copy = fields;
+      fields.lower_names();
+      CHECK(fields.contains(name));
+      CHECK(copy.contains(name));
+      CHECK(fields.remove(name) == 1);
+      CHECK_FALSE(fields.contains(name));
+    }
+  }
+  CHECK_FALSE(Fields().may_contain(~std::uint64_t{0}));
+}
+
+TEST_CASE("lists do not see what stood in the memory of those before") {
+  for (int round = 0; round < 3; ++round) {
+    std::vector<Fields> lists(100);
+    for (Fields& fields : lists) {
+      CHECK(fields.empty());
+      CHECK(fields.bytes() == 0);
+      CHECK_FALSE(fields.contains("old"));
+      fields.add("Old", std::string(30, 'x'));
+    }
+    Fields copy = lists[0];
+    lists[0] = Fields();
+    CHECK(lines_of(copy) == "Old: " + std::string(30, 'x') + "\r\n");
+    copy = copy;  // NOLINT(clang-diagnostic-self-assign-overloaded)
+    CHECK(copy.size() == 1);
+  }
 }
 
 TEST_CASE("values are judged alike by word and by character") {

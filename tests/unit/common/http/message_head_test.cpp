@@ -88,6 +88,29 @@ TEST_CASE("a request head, whole and in every pair of pieces") {
   }
 }
 
+TEST_CASE("a parser that is used again knows nothing of the head before") {
+  HeadParser parser(Kind::Request);
+  const auto parse = [&parser](std::string_view text) {
+    parser.restart();
+    CHECK_FALSE(parser.started());
+    CHECK(parser.state() == State::NeedMore);
+    return parser.receive(as_bytes(text));
+  };
+  parse("POST http://a.test/" + std::string(1000, 'x') + " HTTP/1.0\r\nA: b\r\n\r\n");
+  REQUIRE(parser.state() == State::Done);
+  parse("GET / HTTP/1.1\r\nHost: b.te");
+  parse("\r\nGET /c HTTP/1.1\r\nHost: c.test\r\n\r\n");
+  REQUIRE(parser.state() == State::Done);
+  CHECK(parser.request().target == "/c");
+  CHECK(parser.request().minor_version == 1);
+  CHECK(parser.request().fields == Fields{{"Host", "c.test"}});
+  parse("GET / HTTP/1.1\r\n\r\n");
+  CHECK(parser.state() == State::Refused);
+  parse("GET /d HTTP/1.1\r\nHost:d.test \r\nE:\r\nF: \r\n\r\n");
+  REQUIRE(parser.state() == State::Done);
+  CHECK(parser.request().fields == Fields{{"Host", "d.test"}, {"E", ""}, {"F", ""}});
+}
+
 TEST_CASE("a response head, with and without a reason") {
   HeadParser parser(Kind::Response);
   parser.receive(as_bytes("HTTP/1.0 404 Not \xe4 Found\r\nA: b\r\n\r\n"));
