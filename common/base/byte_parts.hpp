@@ -6,7 +6,7 @@
 namespace scpool {
 
 // Of a message's body; with what frames them they still go in one system call.
-inline constexpr std::size_t kMaxBodyParts = 8;
+inline constexpr std::size_t kMaxBodyParts = 16;
 
 inline std::size_t total_size(std::span<const ByteView> parts) {
   std::size_t total = 0;

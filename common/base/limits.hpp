@@ -44,9 +44,6 @@ inline constexpr std::uint32_t kMaxConcurrentStreams = 256;
 inline constexpr std::uint32_t kHeaderTableSize = 16 * 1024;
 inline constexpr std::uint32_t kMaxHeaderListSize = 64 * 1024;
 inline constexpr std::size_t kMaxBufferedPerConnection = 64 * 1024 * 1024;
-inline constexpr std::size_t kMaxUnsentBytes = 128 * 1024;  // user space, per tunnel connection
-inline constexpr std::size_t kFairnessQuantum = 32 * 1024;
-inline constexpr std::size_t kStreamSendBuffer = 256 * 1024;  // unsent bytes of one stream
 
 // Liveness (notes section 3).
 inline constexpr Duration kPingIdle = 10s;
@@ -64,6 +61,14 @@ inline constexpr std::size_t kSmallRecordBytes = 64 * 1024;
 // Carrier (notes section 4). A record and its head fill one TLS record.
 inline constexpr std::size_t kCarrierHead = 4;
 inline constexpr std::size_t kCarrierPayload = 16 * 1024 - kCarrierHead;
+// A large DATA frame fills two records, a batch of such frames eight: a read of a socket that fills
+// a batch leaves no rest, which would cost a record, a system call and a wake-up of its own.
+inline constexpr std::size_t kDataFrame = 2 * kCarrierPayload - 9;  // without its head
+inline constexpr std::size_t kBatchBody = 4 * kDataFrame;
+inline constexpr std::size_t kMaxUnsentBytes = 8 * kCarrierPayload;  // user space, per connection
+// What a stream sends in its turn: its receiver is woken once for all of it.
+inline constexpr std::size_t kFairnessQuantum = kBatchBody;
+inline constexpr std::size_t kStreamSendBuffer = 2 * kBatchBody;  // unsent bytes of one stream
 // An acknowledgement costs a record, a system call and a wake-up at each end: at 64 KiB several
 // percent of a fast download, at a sixty-fourth of the cap nothing that shows.
 inline constexpr std::size_t kCarrierAckBytes = 256 * 1024;
@@ -79,7 +84,7 @@ inline constexpr std::size_t kMaxSuspendedPerTunnel = 16;
 inline constexpr std::size_t kMaxSuspendedBytes = 256 * 1024 * 1024;  // held, of one server
 
 inline constexpr std::size_t kMaxTunnelConnections = 16;
-inline constexpr std::size_t kIoReadSize = 64 * 1024;
+inline constexpr std::size_t kIoReadSize = kBatchBody;
 // Above this many queued bytes a Stream asks its writer to pause; below a quarter it says drained.
 inline constexpr std::size_t kWriteQueueHigh = 256 * 1024;
 

@@ -231,9 +231,6 @@ void H2Session::respond(StreamId stream, const Fields& head, bool end) {
                            nullptr);
     return;
   }
-  // All streams alike and in turn, frame by frame; without it the oldest would go first.
-  const nghttp2_extpri in_turn{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
-  nghttp2_session_change_extpri_stream_priority(session_->native, stream.value, &in_turn, 1);
   // With an interim head before it, which of them is sent would have to be known.
   const bool lent = !state->interim;
   if (lent) {

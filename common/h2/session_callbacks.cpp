@@ -182,7 +182,7 @@ ssize_t read_length(nghttp2_session*,
                             connection_credit,
                             stream_credit,
                             static_cast<ssize_t>(peer_max_frame),
-                            static_cast<ssize_t>(limits::kMaxFrameSize)});
+                            static_cast<ssize_t>(limits::kDataFrame)});
 }
 
 int send_data(nghttp2_session*,

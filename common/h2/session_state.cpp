@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kRecord = 16 * 1024;  // a full TLS record; batches end at its multiples
 constexpr std::size_t kFrameHead = 9;
-constexpr std::size_t kSmallestCut = 1024;  // no frame is cut shorter than this to fit a batch
+constexpr std::size_t kSmallestCut = 1024;  // no frame is cut shorter to fit a batch or a turn
 constexpr std::size_t kMaxOutboundQueue = 5000;
 
 std::uint32_t nghttp2_code(H2Code code) {
@@ -78,10 +78,7 @@ void SessionState::wake(StreamId stream, StreamState& state) {
   if (!state.has_source || !state.deferred) {
     return;  // nghttp2 will ask by itself
   }
-  if (role == H2Role::Server) {
-    state.deferred = false;
-    nghttp2_session_resume_data(native, stream.value);
-  } else if (state.turn == StreamState::Turn::Idle) {
+  if (state.turn == StreamState::Turn::Idle) {
     state.turn = StreamState::Turn::Waiting;
     order.add(stream);
   }
@@ -104,22 +101,39 @@ bool SessionState::next_turn() {
     state->turn = StreamState::Turn::Sending;
     state->deferred = false;
     sending = next;
-    quantum_left = limits::kFairnessQuantum;
+    sent_in_turn = false;
+    if (state->quantum_left == 0) {
+      state->quantum_left = limits::kFairnessQuantum;
+    }
     nghttp2_session_resume_data(native, next->value);
     return true;
   }
   return false;
 }
 
-// Client role: whether the stream may send now; if not, it is put where it belongs in the order.
+// Of a stream that was silent: no more than a frame.
+bool SessionState::little_waits() {
+  const std::optional<StreamId> first = order.first_silent();
+  const StreamState* state = first.has_value() ? find(*first) : nullptr;
+  return state != nullptr && state->unsent.size() <= limits::kDataFrame;
+}
+
+// Whether the stream may send now; if not, it is put where it belongs in the order.
 bool SessionState::has_turn(StreamId stream, StreamState& state, bool empty) {
-  const bool its_turn = state.turn == StreamState::Turn::Sending && sending == stream;
-  if (its_turn && !empty && (quantum_left > 0 || state.unsent.empty())) {
+  const bool its_turn = state.turn == StreamState::Turn::Sending && sending == stream && !empty &&
+                        (state.quantum_left > 0 || state.unsent.empty());
+  const bool interrupted = its_turn && sent_in_turn && little_waits();
+  if (its_turn && !interrupted) {
     return true;
   }
   if (state.turn == StreamState::Turn::Sending) {
     state.turn = StreamState::Turn::Waiting;
-    order.add_behind(stream);
+    if (interrupted) {
+      order.interrupt(stream);
+    } else {
+      state.quantum_left = 0;
+      order.add_behind(stream);
+    }
   } else if (state.turn == StreamState::Turn::Idle && !empty) {
     state.turn = StreamState::Turn::Waiting;
     order.add(stream);
@@ -133,13 +147,11 @@ std::ptrdiff_t SessionState::offer_body(StreamId stream, std::size_t length, std
     return NGHTTP2_ERR_DEFERRED;
   }
   const bool empty = state->unsent.empty() && !state->end_queued;
-  state->deferred = role == H2Role::Client ? !has_turn(stream, *state, empty) : empty;
+  state->deferred = !has_turn(stream, *state, empty);
   if (state->deferred) {
     return NGHTTP2_ERR_DEFERRED;
   }
-  if (role == H2Role::Client) {
-    length = std::min(length, std::max<std::size_t>(quantum_left, 1));
-  }
+  length = std::min(length, std::max<std::size_t>(state->quantum_left, 1));
   std::size_t room = batch_target > batch.size() ? batch_target - batch.size() : 0;
   if (room < kFrameHead + kSmallestCut) {
     room += kRecord;
@@ -169,7 +181,11 @@ bool SessionState::take_body(StreamId stream, ByteView frame_head, std::size_t l
     state->unsent.drop(piece.size());
   }
   unsent_total -= length;
-  quantum_left -= std::min(quantum_left, length);
+  state->quantum_left -= std::min(state->quantum_left, length);
+  if (state->quantum_left < kSmallestCut) {
+    state->quantum_left = 0;
+  }
+  sent_in_turn = true;
   if (state->full && state->unsent.size() < limits::kStreamSendBuffer / 2) {
     state->full = false;
     if (!state->end_queued) {

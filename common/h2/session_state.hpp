@@ -16,7 +16,7 @@ struct nghttp2_session;
 namespace scpool::h2 {
 
 struct StreamState {
-  enum class Turn { Idle, Waiting, Sending };  // in the order of sending streams (client role)
+  enum class Turn { Idle, Waiting, Sending };  // in the order of sending streams
 
   explicit StreamState(std::uint32_t window) : credit(window) {}
 
@@ -27,6 +27,7 @@ struct StreamState {
   ByteQueue unsent;
   std::optional<Fields> trailers;
   StreamCredit credit;
+  std::size_t quantum_left = 0;     // of its turn; 0: the next begins a new one
   std::size_t held = 0;             // received, not passed on
   std::uint64_t last_progress = 0;  // when (in consumptions) `held` last shrank or began
   Turn turn = Turn::Idle;
@@ -62,9 +63,10 @@ class SessionState {
   void submit_reset(StreamId stream, StreamState& state, H2Code code);
   // The stream has something new to send: lets it take part.
   void wake(StreamId stream, StreamState& state);
-  // Client role: lets the next stream in order send; false when nobody waits or may.
+  // Lets the next stream in order send; false when nobody waits or may.
   bool next_turn();
   void give_credit(StreamId stream, const StreamState& state);
+  bool little_waits();
   bool has_turn(StreamId stream, StreamState& state, bool empty);
   // Gives the connection the credit it is owed, or, when too much is held, frees some.
   void settle_credit();
@@ -107,7 +109,7 @@ class SessionState {
   std::size_t unsent_total = 0;
   SendOrder order;
   std::optional<StreamId> sending;  // whose turn it is
-  std::size_t quantum_left = 0;
+  bool sent_in_turn = false;        // a frame of it, since it was let send
 
   // Credit.
   std::size_t held_total = 0;

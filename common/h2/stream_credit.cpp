@@ -30,7 +30,7 @@ void StreamCredit::grow(std::uint32_t window) {
 }
 
 std::optional<StreamId> SendOrder::next() {
-  Fifo<StreamId>& from = fresh_.empty() ? ring_ : fresh_;
+  Fifo<StreamId>& from = !fresh_.empty() ? fresh_ : !interrupted_.empty() ? interrupted_ : ring_;
   if (from.empty()) {
     return std::nullopt;
   }

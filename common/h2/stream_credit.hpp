@@ -32,19 +32,27 @@ class StreamCredit {
 };
 
 // Whose turn it is to send. A stream that has been silent goes before those that are in the middle
-// of much, for one turn; afterwards all take turns. A stream leaves when its turn finds it empty,
-// so nobody comes first again and again by sending little by little.
+// of much, for one turn, in the middle of another's turn if the caller says so; then all take
+// turns. A stream leaves when its turn finds it empty, so nobody comes first again and again
+// by sending little by little.
 class SendOrder {
  public:
   // The stream has something to send and stands nowhere in the order.
   void add(StreamId stream) { fresh_.push_back(stream); }
   // After its turn; also when it has nothing left just now.
   void add_behind(StreamId stream) { ring_.push_back(stream); }
+  // Its turn goes on when those that were silent have had theirs.
+  void interrupt(StreamId stream) { interrupted_.push_back(stream); }
+  // The first of those that were silent.
+  std::optional<StreamId> first_silent() const {
+    return fresh_.empty() ? std::nullopt : std::optional(fresh_.front());
+  }
   std::optional<StreamId> next();
-  bool empty() const { return fresh_.empty() && ring_.empty(); }
+  bool empty() const { return fresh_.empty() && interrupted_.empty() && ring_.empty(); }
 
  private:
   Fifo<StreamId> fresh_;
+  Fifo<StreamId> interrupted_;
   Fifo<StreamId> ring_;
 };
 

@@ -15,7 +15,7 @@
 namespace scpool {
 namespace {
 
-constexpr std::size_t kPartsPerSend = 16;
+constexpr std::size_t kPartsPerSend = kMaxBodyParts + 4;  // with what frames them
 constexpr std::size_t kTlsRecord = 16 * 1024;
 
 ssize_t send_parts(int descriptor, std::span<const ByteView> parts) {

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -15,15 +16,16 @@
 namespace scpool {
 namespace {
 
-constexpr int kReadsPerEvent = 2;  // so that one fast peer does not keep the loop for itself
 constexpr std::size_t kTlsRecord = 16 * 1024;
+// A whole batch of the tunnel, with what TLS puts around it, and a begun one.
+constexpr std::size_t kTlsReadSize = 10 * kTlsRecord;
 
 // What one read yields, shared by all streams of a thread: a view of it is good during a callback.
 // Decrypted bytes of one read fit at once, with a record that was begun by the read before. Not
 // thread_local themselves: each thread of the loop's pool would have them on its stack.
 struct ReadBuffers {
-  std::array<std::uint8_t, limits::kIoReadSize> received;
-  std::array<std::uint8_t, limits::kIoReadSize + 2 * kTlsRecord> plain;
+  std::array<std::uint8_t, std::max(kTlsReadSize, limits::kIoReadSize)> received;
+  std::array<std::uint8_t, kTlsReadSize + 2 * kTlsRecord> plain;
 };
 
 ReadBuffers& read_buffers() {
@@ -225,22 +227,17 @@ void Stream::Block::take_hang_up() {
   }
 }
 
+// Once an event, so that one fast peer does not keep the loop for itself.
 void Stream::Block::read() {
   auto& read_buffer = read_buffers().received;
-  for (int round = 0; round < kReadsPerEvent && wants_bytes(); ++round) {
-    const ssize_t count = recv(descriptor, read_buffer.data(), read_buffer.size(), MSG_DONTWAIT);
-    if (count < 0) {
-      take_receive_error(errno);
-      return;
-    }
-    if (count == 0) {
-      take_end();
-      return;
-    }
-    const auto size = static_cast<std::size_t>(count);
-    if (!deliver(ByteView(read_buffer).first(size)) || size < read_buffer.size()) {
-      return;
-    }
+  const std::size_t size = session ? kTlsReadSize : limits::kIoReadSize;
+  const ssize_t count = recv(descriptor, read_buffer.data(), size, MSG_DONTWAIT);
+  if (count < 0) {
+    take_receive_error(errno);
+  } else if (count == 0) {
+    take_end();
+  } else {
+    deliver(ByteView(read_buffer).first(static_cast<std::size_t>(count)));
   }
 }
 

@@ -255,6 +255,53 @@ TEST_CASE("a small answer passes a big one; all get their share") {
   }
 }
 
+TEST_CASE("a read that fills a batch leaves no rest, and goes in one run") {
+  for (const bool upwards : {false, true}) {
+    CAPTURE(upwards);
+    H2Pair pair;
+    H2End& from = upwards ? pair.client : pair.server;
+    H2End& to = upwards ? pair.server : pair.client;
+    to.keep = Keep::Sizes;
+    const StreamId first = open_answered(pair);
+    const StreamId second = open_answered(pair);
+    const Bytes read(limits::kIoReadSize, 'r');
+    from.session.send(first, read, false);
+    from.session.send(second, read, false);
+    for (const StreamId stream : {first, second}) {
+      ByteQueue wire;
+      from.session.pull(wire, limits::kMaxUnsentBytes);
+      CHECK(wire.size() == limits::kMaxUnsentBytes);
+      CHECK(to.seen[stream].body_size == 0);
+      while (!wire.empty()) {
+        to.note(to.session.receive(wire.front()).value());
+        wire.drop(wire.front().size());
+      }
+      CHECK(to.seen[stream].body_size == read.size());
+    }
+  }
+}
+
+TEST_CASE("a small answer goes between two frames of a stream's turn") {
+  for (const bool upwards : {false, true}) {
+    CAPTURE(upwards);
+    H2Pair pair;
+    H2End& from = upwards ? pair.client : pair.server;
+    H2End& to = upwards ? pair.server : pair.client;
+    to.keep = Keep::Sizes;
+    const StreamId big = open_answered(pair);
+    const StreamId small = open_answered(pair);
+    from.session.send(big, Bytes(limits::kIoReadSize, 'b'), false);
+    pair.turn(2 * limits::kCarrierPayload);
+    CHECK(to.seen[big].body_size == limits::kDataFrame);
+    from.session.send(small, as_bytes("now"), true);
+    pair.turn(2 * limits::kCarrierPayload);
+    CHECK(to.seen[small].ended);
+    CHECK(to.seen[big].body_size < 2 * limits::kDataFrame);
+    pair.run();
+    CHECK(to.seen[big].body_size == limits::kIoReadSize);
+  }
+}
+
 TEST_CASE("equal streams get equal shares, also when some send little by little") {
   for (const bool upwards : {false, true}) {
     CAPTURE(upwards);

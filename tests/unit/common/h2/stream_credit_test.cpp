@@ -64,6 +64,27 @@ TEST_CASE("who was silent comes first once, then all take turns") {
   CHECK_FALSE(order.empty());
 }
 
+TEST_CASE("a turn that was interrupted goes on before the others have theirs") {
+  SendOrder order;
+  const StreamId big{1};
+  const StreamId other{3};
+  const StreamId small{5};
+  order.add_behind(big);
+  order.add_behind(other);
+  CHECK(order.next() == big);
+  CHECK_FALSE(order.first_silent().has_value());
+  order.add(small);
+  CHECK(order.first_silent() == small);
+  order.interrupt(big);
+  CHECK(order.next() == small);
+  CHECK(order.next() == big);
+  order.interrupt(big);
+  CHECK_FALSE(order.empty());
+  CHECK(order.next() == big);
+  CHECK(order.next() == other);
+  CHECK(order.empty());
+}
+
 TEST_CASE("an allowance has its burst and then its rate") {
   RateAllowance allowance(1000, 33);
   Instant now{10s};
