@@ -1,6 +1,7 @@
 """What the figures of a run are held against: ratios to direct and to the best encrypted peer."""
 
 OURS = "sc-pool, 1 worker"
+CONNECT = "sc-pool, CONNECT"
 
 
 class Figures:
@@ -22,12 +23,12 @@ class Figures:
         other = self.best(case) if to == "best" else self.of(case, to)
         return ours / other if ours and other else None
 
-    def added(self, case, name):
-        ours, direct = self.of(case, OURS, name), self.of(case, "direct", name)
+    def added(self, case, name, target=OURS):
+        ours, direct = self.of(case, target, name), self.of(case, "direct", name)
         return ours - direct if ours is not None and direct is not None else None
 
-    def both(self, case, name):
-        near, far = self.of(case, OURS, f"{name}_near"), self.of(case, OURS, f"{name}_far")
+    def both(self, case, name, target=OURS):
+        near, far = self.of(case, target, f"{name}_near"), self.of(case, target, f"{name}_far")
         return near + far if near is not None and far is not None else None
 
 
@@ -47,15 +48,24 @@ def goals(figures):
     for case, of_best in [("requests/s, 1 connection", 1.0), ("requests/s, 50 connections", 1.2),
                           ("requests/s, 200 connections", 1.2), ("new connection per request", 1.1)]:
         at_least(f"{case}, of best peer", f.ratio(case, to="best"), of_best)
+    for count, of_best in [(1, 1.0), (50, 1.2), (200, 1.2)]:
+        case = f"requests/s by CONNECT, {count}"
+        at_least(f"{case}, of best peer", f.ratio(case, CONNECT, "best"), of_best)
+    at_least("requests/s by CONNECT, 50, of direct", f.ratio("requests/s by CONNECT, 50", CONNECT), None,
+             0.6)
     for case, moonshot in [("requests/s, 50 connections", 0.6), ("new connection per request", 0.7)]:
         at_least(f"{case}, of direct", f.ratio(case), None, moonshot)
     at_most("lone request, added p50", f.added("requests/s, 1 connection", "p50_us"), 42, 35, "us")
+    at_most("lone request by CONNECT, added p50",
+            f.added("requests/s by CONNECT, 1", "p50_us", CONNECT), 42, 35, "us")
     beside = "beside a 100 MiB/s download, p99"
     at_most("beside a download, added p50", f.added(beside, "p50_us"), 60, None, "us")
     at_most("beside a download, p99", f.of(beside, OURS, "p99_us"), 2000, 600, "us")
     at_most("CPU per GiB, both ends", f.both("1 download", "cpu_s_per_gib"), 1.4, 1.2, "s")
     at_most("CPU per request, both ends (50 connections)",
             f.both("requests/s, 50 connections", "cpu_us_per_request"), 24, 18, "us")
+    at_most("CPU per request by CONNECT, both ends (50)",
+            f.both("requests/s by CONNECT, 50", "cpu_us_per_request", CONNECT), 24, 18, "us")
     idle = "idle memory, both ends"
     for program, end, most in [("worker", "far", 5), ("server", "near", 7),
                                ("supervisor", "supervisor", 4)]:

@@ -90,6 +90,7 @@ class Direct:
     """The origin itself, and the base of every way to it."""
     name = "direct"
     encrypted = False
+    slow = False
 
     def __init__(self, directory, origin, certificate):
         self.directory, self.origin, self.certificate = directory, origin, certificate
@@ -256,6 +257,7 @@ class Nghttpx(Direct):
 class SshReverse(Direct):
     name = "ssh -R"
     encrypted = True
+    slow = True
 
     def start(self):
         inner = free_port()
