@@ -53,7 +53,7 @@ struct Stream::Block {
   // Closes the socket; nothing is called any more. The block itself is retired by its owner.
   void close();
 
-  const ByteQueue& queue() const;  // of what goes to the socket
+  std::size_t unsent() const;  // of what goes to the socket as it is
   std::size_t queued() const;
   void note_level();
   // Sends or queues; the caller has checked that the connection is open.

@@ -34,12 +34,12 @@ ssize_t send_parts(int descriptor, std::span<const ByteView> parts) {
 
 }  // namespace
 
-const ByteQueue& Stream::Block::queue() const {
-  return session ? const_cast<TlsSession&>(*session).outgoing() : pending;
+std::size_t Stream::Block::unsent() const {
+  return session ? session->outgoing_size() : pending.size();
 }
 
 std::size_t Stream::Block::queued() const {
-  return pending.size() + (session ? queue().size() : 0);
+  return pending.size() + (session ? session->outgoing_size() : 0);
 }
 
 void Stream::Block::note_level() {
@@ -86,7 +86,7 @@ void Stream::Block::write(std::span<const ByteView> parts) {
 }
 
 void Stream::Block::write_encrypted(std::span<const ByteView> parts) {
-  const bool blocked = !queue().empty();  // the loop tells when there is room
+  const bool blocked = unsent() > 0;  // the loop tells when there is room
   const std::size_t total = total_size(parts);
   if (parts.size() > 1 && total <= kTlsRecord) {
     // One record instead of one for each part.

@@ -117,7 +117,7 @@ int Stream::Block::wanted_interest() const {
   }
   int wanted = wants_bytes() ? UV_READABLE : 0;
   // A broken connection is always writable: the event that leads to its end.
-  if (broken ? wanted != 0 || read_ended : !queue().empty()) {
+  if (broken ? wanted != 0 || read_ended : unsent() > 0) {
     wanted |= UV_WRITABLE;
   }
   // Nothing to do, but hear of a reset: errors are reported to whoever waits for anything.

@@ -53,9 +53,7 @@ Result<SslContextHandle> new_context(const SSL_METHOD* method) {
   SSL_CTX_set_options(native,
                       SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                           SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-  SSL_CTX_set_mode(native,
-                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                       SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_max_early_data(native, 0);
   // A full record costs one call of the encryption and carries 16 KiB.
   SSL_CTX_set_max_send_fragment(native, SSL3_RT_MAX_PLAIN_LENGTH);

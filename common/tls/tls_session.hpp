@@ -34,8 +34,8 @@ class TlsSession {
   void keep();
   // Decrypts into `buffer`; 0 when there is nothing more now.
   std::size_t read(std::span<std::uint8_t> buffer);
-  // Encrypts all of it (states Open and PeerClosed, before close()). The ciphertext is added to
-  // `outgoing`, 64 KiB of plaintext to a chunk.
+  // Encrypts all of it (states Open and PeerClosed, before close()). The ciphertext is in
+  // `outgoing` then, up to 64 KiB of plaintext to a chunk.
   void write(ByteView plaintext);
   // Adds a close_notify to `outgoing`.
   void close();
@@ -43,6 +43,7 @@ class TlsSession {
   // Ciphertext to send, handshake messages and the alert of a failure included; the owner takes
   // what it has sent.
   ByteQueue& outgoing();
+  std::size_t outgoing_size() const;
 
   // RFC 9266: 32 bytes of label "EXPORTER-Channel-Binding". Only after the handshake.
   Bytes channel_binding() const;
