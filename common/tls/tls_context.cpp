@@ -42,6 +42,11 @@ int select_protocol(SSL* /*ssl*/,
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+// Of TLS 1.3. AES with keys of 128 bits first, the suite that everybody has (RFC 8446 section 9.1):
+// with 256 each byte costs a tenth more.
+constexpr const char* kCipherSuites =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 // What both sides have in common: versions, ciphers, no renegotiation, compression or early data.
 Result<SslContextHandle> new_context(const SSL_METHOD* method) {
   SslContextHandle context(SSL_CTX_new(method));
@@ -59,6 +64,7 @@ Result<SslContextHandle> new_context(const SSL_METHOD* method) {
   SSL_CTX_set_max_send_fragment(native, SSL3_RT_MAX_PLAIN_LENGTH);
   const bool set = SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION) == 1 &&
                    SSL_CTX_set_cipher_list(native, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
+                   SSL_CTX_set_ciphersuites(native, kCipherSuites) == 1 &&
                    SSL_CTX_set1_groups_list(native, "X25519:P-256:P-384") == 1;
   if (!set) {
     return openssl_error("cannot restrict TLS to safe ciphers");
