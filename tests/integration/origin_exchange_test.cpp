@@ -159,6 +159,41 @@ TEST_CASE("a close-delimited body ends well; every other early end is told as br
   }
 }
 
+TEST_CASE("a head does not wait for a body that does not come; together they go on when it does") {
+  SiteWorld world;
+  TunnelClient& slow = world.open(world.head("GET", "/slow"));
+  RecordedStream& site = world.site_got("\r\n\r\n");
+  site.stream->write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  REQUIRE(world.until([&] { return slow.status() == "200"; }));
+  CHECK(slow.body.empty());
+  site.stream->write("hello");
+  world.finished(slow);
+  CHECK(slow.body == "hello");
+  CHECK(world.gateway->kept_connections() == 1);
+
+  // Cut between the two, on the same connection.
+  for (const char* body : {"first", "again"}) {
+    TunnelClient& client = world.open(world.head("GET", "/cut"));
+    const std::size_t before = site.received.size();
+    REQUIRE(world.until([&] { return site.received.size() > before; }));
+    site.stream->write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    site.stream->write(body);
+    world.finished(client);
+    CHECK(client.status() == "200");
+    CHECK(client.body == body);
+  }
+  CHECK(world.site.size() == 1);
+  CHECK(world.records.back().status == 200);
+
+  TunnelClient& gone = world.open(world.head("GET", "/gone"));
+  REQUIRE(world.until([&] { return site.received.find("GET /gone") != std::string::npos; }));
+  site.stream->write("HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\n");
+  site.stream->end();
+  world.finished(gone);
+  CHECK(gone.closed == H2Code::InternalError);
+  CHECK(world.records.back().status == 201);
+}
+
 TEST_CASE("answers that are not valid HTTP are 502 and say who failed") {
   SiteWorld world;
   for (const char* bad :

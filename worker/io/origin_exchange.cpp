@@ -119,6 +119,10 @@ void OriginExchange::on_deadline() {
     OriginRelay::on_deadline();
     return;
   }
+  if (!waiting_head_.empty()) {
+    pass_head();
+    return;
+  }
   answer_error({ProxyErrorReason::HttpResponseTimeout,
                 ProxyErrorOrigin::Site,
                 "the site did not begin its answer in time"});

@@ -40,6 +40,7 @@ class OriginExchange final : public OriginRelay {
 
   std::size_t take_head_bytes(ByteView bytes);
   void take_head(ResponseHead& head);
+  void pass_head();
   void take_interim(ResponseHead& head);
   void take_upgrade(const ResponseHead& head);
   void take_body_bytes(ByteView bytes);
@@ -59,6 +60,8 @@ class OriginExchange final : public OriginRelay {
 
   HeadParser parser_{HeadParser::Kind::Response};
   std::optional<BodyReader> reader_;  // set with the final head
+  Fields waiting_head_;               // of a short answer of which no byte of the body is here yet
+  int waiting_status_ = 0;
   bool upgraded_ = false;
   bool reused_ = false;
   bool answered_a_byte_ = false;

@@ -1,5 +1,6 @@
 // The site's side of an exchange: its head, its body, its end.
 #include <algorithm>
+#include <utility>
 
 #include "common/base/text.hpp"
 #include "worker/core/request_rules.hpp"
@@ -7,6 +8,13 @@
 
 namespace scpool::worker {
 namespace {
+
+using namespace std::chrono_literals;
+
+// Sites send the head of an answer and a short body one right behind the other. They go on
+// together: the server keeps a short answer until it is whole, or for a tenth of a second.
+constexpr std::uint64_t kShortBody = 16 * 1024;
+constexpr Duration kHeadWaits = 5ms;
 
 // A response that ends at its head must not be followed by bytes that its fields speak of: such a
 // connection is not used again.
@@ -40,10 +48,14 @@ void OriginExchange::on_site_bytes(ByteView bytes) {
   while (!bytes.empty() && !reader_ && !upgraded_ && !finished() && has_site()) {
     bytes = bytes.subspan(take_head_bytes(bytes));
   }
-  if (finished() || bytes.empty()) {
+  if (finished()) {
     return;
   }
-  if (upgraded_) {
+  if (bytes.empty()) {
+    if (!waiting_head_.empty()) {
+      start_deadline(kHeadWaits);
+    }
+  } else if (upgraded_) {
     OriginRelay::on_site_bytes(bytes);
   } else {
     take_body_bytes(bytes);
@@ -96,10 +108,20 @@ void OriginExchange::take_head(ResponseHead& head) {
   add_via(head.fields, version_of(head), context().settings.pseudonym);
   reader_.emplace(plan);
   const bool end = reader_->state() == BodyReader::State::Done;
-  const int status = head.status;
-  respond(to_h2_response(std::move(head)), status, end);
+  waiting_status_ = head.status;
+  waiting_head_ = to_h2_response(std::move(head));
   if (end) {
+    respond(std::exchange(waiting_head_, {}), waiting_status_, true);
     finish_response();
+  } else if (plan.kind != BodyKind::Length || plan.length > kShortBody) {
+    pass_head();
+  }
+}
+
+void OriginExchange::pass_head() {
+  if (!waiting_head_.empty()) {
+    cancel_deadline();
+    respond(std::exchange(waiting_head_, {}), waiting_status_, false);
   }
 }
 
@@ -141,6 +163,7 @@ void OriginExchange::take_upgrade(const ResponseHead& head) {
 }
 
 void OriginExchange::take_body_bytes(ByteView bytes) {
+  pass_head();
   while (!bytes.empty() && !finished() && reader_->state() == BodyReader::State::NeedMore) {
     const BodyReader::Step step = reader_->receive(bytes);
     bytes = bytes.subspan(step.consumed);
@@ -189,6 +212,7 @@ void OriginExchange::on_site_end() {
     OriginRelay::on_site_end();
     return;
   }
+  pass_head();
   if (reader_ && !response_ended_) {
     reader_->receive_end();
     if (reader_->state() == BodyReader::State::Done) {
@@ -210,6 +234,7 @@ void OriginExchange::on_site_failed(const Error& error) {
 }
 
 void OriginExchange::site_gone(const Error& error) {
+  pass_head();
   if (response_ended_) {
     end_early();
     return;
