@@ -208,7 +208,9 @@ std::string to_lower(std::string_view text) {
 
 bool same_letters(std::string_view left, std::string_view right) {
   if (left.size() < kWord && left.size() >= kWord / 2) {
-    return lower_word(short_word_at(left)) == lower_word(short_word_at(right));
+    const std::uint64_t one = short_word_at(left);
+    const std::uint64_t other = short_word_at(right);
+    return one == other || lower_word(one) == lower_word(other);
   }
   if (left.size() < kWord) {
     return std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
@@ -217,7 +219,9 @@ bool same_letters(std::string_view left, std::string_view right) {
   }
   for (std::size_t at = 0; at < left.size(); at += kWord) {
     const std::size_t place = std::min(at, left.size() - kWord);  // as in make_lower
-    if (lower_word(word_at(left.data() + place)) != lower_word(word_at(right.data() + place))) {
+    const std::uint64_t one = word_at(left.data() + place);
+    const std::uint64_t other = word_at(right.data() + place);
+    if (one != other && lower_word(one) != lower_word(other)) {
       return false;
     }
   }

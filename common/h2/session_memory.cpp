@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <new>
 #include <utility>
+
+#include "common/h2/spare_pieces.hpp"
 
 namespace scpool::h2 {
 namespace {
@@ -32,7 +33,7 @@ std::size_t SessionMemory::mapped_bytes() const {
 
 void* SessionMemory::allocate(std::size_t size) {
   if (size < kOwnPages) {
-    return ::operator new(size, std::nothrow);
+    return take_piece(size);
   }
   void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) {
@@ -65,7 +66,7 @@ void* SessionMemory::resize(void* address, std::size_t size) {
 
 void SessionMemory::release(void* address) {
   if (!may_be_mapped(address)) {
-    ::operator delete(address);
+    keep_piece(address);
     return;
   }
   const auto found = std::find_if(mapped_.begin(), mapped_.end(), [address](const Piece& piece) {

@@ -95,7 +95,8 @@ std::optional<HeadProblem> remove_hop_by_hop(Fields& fields) {
 void remove_internal_fields(Fields& fields) {
   constexpr std::string_view kPrefix = "tunnel-";
   fields.remove_if([kPrefix](const Field& field) {
-    return equals_ignoring_case(field.name.substr(0, kPrefix.size()), kPrefix);
+    return (field.name.starts_with('t') || field.name.starts_with('T')) &&
+           equals_ignoring_case(field.name.substr(0, kPrefix.size()), kPrefix);
   });
 }
 

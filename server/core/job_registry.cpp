@@ -154,20 +154,20 @@ void JobRegistry::assign(Job& job, const Tunnel* tunnel) {
   changes_.saved.push_back(job.id);
 }
 
-bool JobRegistry::is_out_of_reach(const TunnelId& tunnel, Moment moment) const {
+bool JobRegistry::is_out_of_reach(const TunnelId& tunnel, Instant now) const {
   const Tunnel* found = tunnels_.find(tunnel);
   return found == nullptr || !found->active() ||
          (found->state.connections.ready == 0 &&
-          moment.now >= found->disconnected_since + rules_.failover_after);
+          now >= found->disconnected_since + rules_.failover_after);
 }
 
-Result<TunnelId> JobRegistry::tunnel_for(const JobId& id, Moment moment) {
+Result<TunnelId> JobRegistry::tunnel_for(const JobId& id, Instant now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) {
     return Error(ErrorKind::NotFound, "the job has ended");
   }
   Job& job = found->second;
-  if (!is_out_of_reach(job.tunnel, moment)) {
+  if (!is_out_of_reach(job.tunnel, now)) {
     return job.tunnel;
   }
   const Tunnel* old = tunnels_.find(job.tunnel);
@@ -213,14 +213,14 @@ void JobRegistry::connection_opened(const JobId& id) {
   }
 }
 
-void JobRegistry::connection_closed(const JobId& id, Moment moment) {
+void JobRegistry::connection_closed(const JobId& id, Instant now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) {
     return;
   }
   SCPOOL_CHECK(found->second.connections > 0);
   if (--found->second.connections == 0) {
-    found->second.idle_since = moment.now;
+    found->second.idle_since = now;
   }
 }
 
@@ -230,14 +230,14 @@ void JobRegistry::request_started(const JobId& id) {
   }
 }
 
-void JobRegistry::request_ended(const JobId& id, Moment moment) {
+void JobRegistry::request_ended(const JobId& id, Instant now) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) {
     return;
   }
   SCPOOL_CHECK(found->second.requests > 0);
   if (--found->second.requests == 0) {
-    found->second.idle_since = moment.now;
+    found->second.idle_since = now;
   }
 }
 

@@ -70,14 +70,14 @@ class JobRegistry {
   // The job's tunnel; a mate while that has had no connection for `failover_after`. The job itself
   // moves only when its tunnel has ended. Unreachable: nobody can take it now. NotFound: the job or
   // every member of its name has ended.
-  Result<TunnelId> tunnel_for(const JobId& id, Moment moment);
+  Result<TunnelId> tunnel_for(const JobId& id, Instant now);
   // Another member that takes jobs, for one request that its own tunnel provably did not serve.
   std::optional<TunnelId> mate_of(const JobId& id);
 
   void connection_opened(const JobId& id);
-  void connection_closed(const JobId& id, Moment moment);
+  void connection_closed(const JobId& id, Instant now);
   void request_started(const JobId& id);
-  void request_ended(const JobId& id, Moment moment);
+  void request_ended(const JobId& id, Instant now);
   void end(const JobId& id);
   void end_all_of(const std::string& account);
   void wake(Moment moment);
@@ -103,7 +103,7 @@ class JobRegistry {
                             const std::string& name,
                             const TunnelId& besides) const;
   void assign(Job& job, const Tunnel* tunnel);
-  bool is_out_of_reach(const TunnelId& tunnel, Moment moment) const;
+  bool is_out_of_reach(const TunnelId& tunnel, Instant now) const;
   Instant deadline_of(const Job& job) const;
 
   const TunnelRegistry& tunnels_;

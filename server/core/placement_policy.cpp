@@ -1,8 +1,11 @@
 #include "server/core/placement_policy.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <span>
 #include <tuple>
+#include <vector>
 
 namespace scpool::server {
 
@@ -45,6 +48,33 @@ std::size_t nth_eligible(std::span<const PlacementCandidate> candidates,
   return index;
 }
 
+// Two different ones.
+std::array<std::size_t, 2> two_below(std::uint64_t count, Random& random) {
+  const std::uint64_t first = random.below(count);
+  const std::uint64_t second = random.below(count - 1);
+  return {first, second + (second >= first ? 1U : 0U)};
+}
+
+std::optional<std::size_t> place_among(std::span<const PlacementCandidate> candidates,
+                                       Random& random) {
+  Crowded crowded = Crowded::No;
+  std::uint64_t count = count_eligible(candidates, crowded);
+  if (count == 0) {
+    crowded = Crowded::Yes;
+    count = count_eligible(candidates, crowded);
+  }
+  if (count == 0) {
+    return std::nullopt;
+  }
+  if (count == 1) {
+    return nth_eligible(candidates, crowded, 0);
+  }
+  const auto [first, second] = two_below(count, random);
+  const std::size_t one = nth_eligible(candidates, crowded, first);
+  const std::size_t other = nth_eligible(candidates, crowded, second);
+  return cost(candidates[other]) < cost(candidates[one]) ? other : one;
+}
+
 }  // namespace
 
 std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
@@ -56,27 +86,23 @@ std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
   return static_cast<std::size_t>(recent_);
 }
 
-std::optional<std::size_t> place_stream(std::span<const PlacementCandidate> candidates,
+std::optional<std::size_t> place_stream(std::size_t count,
+                                        const CandidateAt& candidate_at,
                                         Random& random) {
-  Crowded crowded = Crowded::No;
-  std::uint64_t count = count_eligible(candidates, crowded);
-  if (count == 0) {
-    crowded = Crowded::Yes;
-    count = count_eligible(candidates, crowded);
+  // Two of all, when both will do: as likely as two of those that will do.
+  if (count >= 2) {
+    const std::array<std::size_t, 2> pair = two_below(count, random);
+    const PlacementCandidate one = candidate_at(pair[0]);
+    const PlacementCandidate other = candidate_at(pair[1]);
+    if (is_eligible(one, Crowded::No) && is_eligible(other, Crowded::No)) {
+      return cost(other) < cost(one) ? pair[1] : pair[0];
+    }
   }
-  if (count == 0) {
-    return std::nullopt;
+  std::vector<PlacementCandidate> candidates;
+  for (std::size_t index = 0; index < count; ++index) {
+    candidates.push_back(candidate_at(index));
   }
-  const std::uint64_t first = random.below(count);
-  const std::size_t one = nth_eligible(candidates, crowded, first);
-  if (count == 1) {
-    return one;
-  }
-  // Two different ones.
-  std::uint64_t second = random.below(count - 1);
-  second += second >= first ? 1U : 0U;
-  const std::size_t other = nth_eligible(candidates, crowded, second);
-  return cost(candidates[other]) < cost(candidates[one]) ? other : one;
+  return place_among(candidates, random);
 }
 
 }  // namespace scpool::server

@@ -5,8 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
-#include <span>
 
 #include "common/base/random.hpp"
 #include "common/base/time.hpp"
@@ -33,9 +33,11 @@ class RecentBytes {
   double recent_ = 0;
 };
 
-// An index into `candidates`; nothing when none is usable. Connections with more than 8 MiB in
-// flight are taken only when there is no other.
-std::optional<std::size_t> place_stream(std::span<const PlacementCandidate> candidates,
+// An index below `count`; nothing when none is usable. Connections with more than 8 MiB in flight
+// are taken only when there is no other. Asks for as few candidates as it needs, mostly two.
+using CandidateAt = std::function<PlacementCandidate(std::size_t)>;
+std::optional<std::size_t> place_stream(std::size_t count,
+                                        const CandidateAt& candidate_at,
                                         Random& random);
 
 }  // namespace scpool::server

@@ -19,7 +19,7 @@ void IngressJob::use(IngressGrant grant) {
 
 void IngressJob::release() {
   if (!id_.empty()) {
-    ledger_.jobs().connection_closed(id_, ledger_.moment());
+    ledger_.jobs().connection_closed(id_, ledger_.now());
     id_.value.clear();
   }
 }
@@ -53,14 +53,14 @@ Result<TunnelId> IngressJob::tunnel() {
     requested_ = id_;
     ledger_.jobs().request_started(id_);
   }
-  Result<TunnelId> tunnel = ledger_.jobs().tunnel_for(id_, ledger_.moment());
+  Result<TunnelId> tunnel = ledger_.jobs().tunnel_for(id_, ledger_.now());
   ledger_.settle();
   return tunnel;
 }
 
 void IngressJob::end_request() {
   if (!requested_.empty()) {
-    ledger_.jobs().request_ended(requested_, ledger_.moment());
+    ledger_.jobs().request_ended(requested_, ledger_.now());
     requested_.value.clear();
   }
 }

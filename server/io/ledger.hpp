@@ -50,7 +50,8 @@ class Ledger {
   JobRegistry& jobs() { return jobs_; }
   RetryPolicy& retries() { return retries_; }
   AdmissionPolicy& admission() { return admission_; }
-  Moment moment() const { return {loop_.now(), loop_.wall_now()}; }
+  Instant now() const { return loop_.now(); }
+  Moment moment() const { return {now(), loop_.wall_now()}; }
 
   // After every change of a registry.
   void settle();

@@ -86,13 +86,13 @@ TunnelConnection* TunnelRoster::choose(const TunnelId& tunnel, const TunnelConne
   if (found == tunnels_.end()) {
     return nullptr;
   }
-  candidates_.clear();
-  for (const auto& connection : found->second) {
-    candidates_.push_back(connection->candidate());
-    candidates_.back().usable = candidates_.back().usable && connection.get() != besides;
-  }
-  const std::optional<std::size_t> chosen = place_stream(candidates_, random_);
-  return chosen ? found->second[*chosen].get() : nullptr;
+  const auto& connections = found->second;
+  const auto candidate_at = [&connections, besides](std::size_t index) {
+    TunnelConnection& connection = *connections[index];
+    return &connection == besides ? PlacementCandidate{} : connection.candidate();
+  };
+  const std::optional<std::size_t> chosen = place_stream(connections.size(), candidate_at, random_);
+  return chosen ? connections[*chosen].get() : nullptr;
 }
 
 void TunnelRoster::end_tunnel(const TunnelId& tunnel, const std::string& reason) {

@@ -93,7 +93,6 @@ class TunnelRoster final : public TunnelConnectionListener {
   std::map<std::string, std::vector<std::unique_ptr<TunnelConnection>>, std::less<>> tunnels_;
   std::set<const TunnelConnection*> counted_;  // ready ones that the registry knows
   std::set<ConnectionWaiter*> waiters_;
-  std::vector<PlacementCandidate> candidates_;  // of one choice; kept for its memory
   std::set<TunnelId> jobs_to_report_;
   Timer report_timer_;
 };

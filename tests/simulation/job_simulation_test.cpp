@@ -144,7 +144,7 @@ class SimulatedServer {
     jobs_.connection_opened(job.value());
     jobs_.request_started(job.value());
     if (random_.chance(0.5)) {
-      jobs_.request_ended(job.value(), moment_);
+      jobs_.request_ended(job.value(), moment_.now);
     } else {
       busy_.push_back(job.value());
     }
@@ -181,7 +181,7 @@ class SimulatedServer {
       const TunnelId before = job->tunnel;
       const Tunnel* old = tunnels_.find(before);
       const bool usable = old != nullptr && old->active() && old->state.connections.ready > 0;
-      const Result<TunnelId> now = jobs_.tunnel_for(JobId{job->id}, moment_);
+      const Result<TunnelId> now = jobs_.tunnel_for(JobId{job->id}, moment_.now);
       if (usable) {
         CHECK(now.ok());
         CHECK(now.value() == before);
@@ -209,12 +209,12 @@ class SimulatedServer {
     const std::size_t index = random_.below(open_.size());
     const JobId id = open_[index];
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(index));
-    jobs_.connection_closed(id, moment_);
+    jobs_.connection_closed(id, moment_.now);
   }
 
   void end_request() {
     if (!busy_.empty()) {
-      jobs_.request_ended(busy_.back(), moment_);
+      jobs_.request_ended(busy_.back(), moment_.now);
       busy_.pop_back();
     }
   }

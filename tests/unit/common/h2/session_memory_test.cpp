@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 using namespace scpool::h2;
 
@@ -79,4 +80,24 @@ TEST_CASE("what a piece holds stays when its size changes, from small to large a
 TEST_CASE("a size that does not exist is refused") {
   SessionMemory memory;
   CHECK(memory.allocate_zeroed(SIZE_MAX / 2, 4) == nullptr);
+}
+
+TEST_CASE("small pieces that were given back serve again, each for as much as it holds") {
+  SessionMemory memory;
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::span<std::uint8_t>> pieces;
+    for (std::size_t size = 1; size < 700; ++size) {
+      auto* piece = static_cast<std::uint8_t*>(memory.allocate(size));
+      REQUIRE(piece != nullptr);
+      pieces.emplace_back(piece, size);
+      std::fill_n(piece, size, static_cast<std::uint8_t>(size));
+    }
+    for (const std::span<std::uint8_t> piece : pieces) {
+      CHECK(std::all_of(piece.begin(), piece.end(), [piece](std::uint8_t byte) {
+        return byte == static_cast<std::uint8_t>(piece.size());
+      }));
+      memory.release(piece.data());
+    }
+  }
+  memory.release(nullptr);
 }

@@ -26,10 +26,10 @@ TEST_CASE("jobs go round the pool, and each keeps its tunnel") {
   for (int number = 0; number < 200; ++number) {
     const auto job = r.jobs.use_implicit(job_id(number), labelled(std::to_string(number)), at(0s));
     REQUIRE(job.ok());
-    const auto tunnel = r.jobs.tunnel_for(job.value(), at(0s));
+    const auto tunnel = r.jobs.tunnel_for(job.value(), at(0s).now);
     REQUIRE(tunnel.ok());
     ++spread[tunnel.value().value];
-    CHECK(r.jobs.tunnel_for(job.value(), at(1s)).value() == tunnel.value());
+    CHECK(r.jobs.tunnel_for(job.value(), at(1s).now).value() == tunnel.value());
   }
   CHECK(spread == std::map<std::string, int>{{tunnel_id(1).value, 67},
                                              {tunnel_id(2).value, 67},
@@ -52,9 +52,9 @@ TEST_CASE("an implicit job ends a minute after its last connection") {
   const JobId job = r.jobs.use_implicit(job_id(1), labelled("a"), at(0s)).value();
   r.jobs.connection_opened(job);
   r.jobs.connection_opened(job);
-  r.jobs.connection_closed(job, at(10s));
+  r.jobs.connection_closed(job, at(10s).now);
   CHECK(r.jobs.next_deadline() == kNever);
-  r.jobs.connection_closed(job, at(20s));
+  r.jobs.connection_closed(job, at(20s).now);
   CHECK(r.jobs.next_deadline() == at(80s).now);
   r.jobs.wake(at(80s - 1ns));
   CHECK(r.jobs.find(job) != nullptr);
@@ -72,13 +72,13 @@ TEST_CASE("a draining member gets no new jobs and keeps its own; its idle ones e
   r.running(1);
   r.running(2);
   const JobId job = r.jobs.use_implicit(job_id(1), labelled("a"), at(0s)).value();
-  const TunnelId tunnel = r.jobs.tunnel_for(job, at(0s)).value();
+  const TunnelId tunnel = r.jobs.tunnel_for(job, at(0s).now).value();
   r.tunnels.remove(tunnel, "sigterm", DeleteWait::ForJobs, r.jobs.running_on(tunnel), at(1s));
-  CHECK(r.jobs.tunnel_for(job, at(2s)).value() == tunnel);
+  CHECK(r.jobs.tunnel_for(job, at(2s).now).value() == tunnel);
   for (int number = 2; number < 6; ++number) {
     const JobId other =
         r.jobs.use_implicit(job_id(number), labelled(std::to_string(number)), at(2s)).value();
-    CHECK(r.jobs.tunnel_for(other, at(2s)).value() != tunnel);
+    CHECK(r.jobs.tunnel_for(other, at(2s).now).value() != tunnel);
   }
   r.jobs.wake(at(5s));
   CHECK(r.jobs.find(job) == nullptr);
@@ -93,12 +93,12 @@ TEST_CASE("a kept-alive connection without a request does not hold a draining me
   r.jobs.request_started(job);
   r.tunnels.remove(tunnel_id(1), "sigterm", DeleteWait::ForJobs, 1, at(1s));
   CHECK(r.jobs.next_deadline() == kNever);
-  r.jobs.request_ended(job, at(60s));
+  r.jobs.request_ended(job, at(60s).now);
   CHECK(r.jobs.next_deadline() == at(65s).now);
   r.jobs.wake(at(65s));
   CHECK(r.jobs.find(job) == nullptr);
-  r.jobs.connection_closed(job, at(70s));  // finds nobody
-  r.jobs.request_ended(job, at(70s));
+  r.jobs.connection_closed(job, at(70s).now);  // finds nobody
+  r.jobs.request_ended(job, at(70s).now);
 }
 
 TEST_CASE("a job moves to a mate only when its tunnel is gone") {
@@ -106,22 +106,22 @@ TEST_CASE("a job moves to a mate only when its tunnel is gone") {
   r.running(1);
   r.running(2);
   const JobId job = r.jobs.use_implicit(job_id(1), labelled("a"), at(0s)).value();
-  CHECK(r.jobs.tunnel_for(job, at(0s)).value() == tunnel_id(1));
+  CHECK(r.jobs.tunnel_for(job, at(0s).now).value() == tunnel_id(1));
   r.tunnels.connection_lost(tunnel_id(1), at(10s));
-  CHECK(r.jobs.tunnel_for(job, at(11s)).value() == tunnel_id(1));
+  CHECK(r.jobs.tunnel_for(job, at(11s).now).value() == tunnel_id(1));
   // Cut off for a while: a mate answers, the job stays.
-  CHECK(r.jobs.tunnel_for(job, at(12s)).value() == tunnel_id(2));
+  CHECK(r.jobs.tunnel_for(job, at(12s).now).value() == tunnel_id(2));
   CHECK(r.jobs.mate_of(job) == tunnel_id(2));
   CHECK(r.jobs.running_on(tunnel_id(1)) == 1);
   CHECK(r.jobs.running_on(tunnel_id(2)) == 0);
   r.tunnels.connection_ready(tunnel_id(1), at(13s));
-  CHECK(r.jobs.tunnel_for(job, at(14s)).value() == tunnel_id(1));
+  CHECK(r.jobs.tunnel_for(job, at(14s).now).value() == tunnel_id(1));
 
   r.tunnels.terminate(tunnel_id(1), "test", at(15s));
-  CHECK(r.jobs.tunnel_for(job, at(15s)).value() == tunnel_id(2));
+  CHECK(r.jobs.tunnel_for(job, at(15s).now).value() == tunnel_id(2));
   CHECK(r.jobs.running_on(tunnel_id(2)) == 1);
   r.tunnels.terminate(tunnel_id(2), "test", at(16s));
-  CHECK(r.jobs.tunnel_for(job, at(16s)).error().kind() == ErrorKind::NotFound);
+  CHECK(r.jobs.tunnel_for(job, at(16s).now).error().kind() == ErrorKind::NotFound);
 }
 
 TEST_CASE("a mate for one request leaves the job where it is") {
@@ -140,10 +140,10 @@ TEST_CASE("a tunnel id addresses one member, and such a job never moves") {
   r.running(2);
   const JobId job =
       r.jobs.use_implicit(job_id(1), labelled("a", tunnel_id(2).value), at(0s)).value();
-  CHECK(r.jobs.tunnel_for(job, at(0s)).value() == tunnel_id(2));
+  CHECK(r.jobs.tunnel_for(job, at(0s).now).value() == tunnel_id(2));
   CHECK_FALSE(r.jobs.mate_of(job).has_value());
   r.tunnels.terminate(tunnel_id(2), "test", at(1s));
-  CHECK(r.jobs.tunnel_for(job, at(10s)).error().kind() == ErrorKind::NotFound);
+  CHECK(r.jobs.tunnel_for(job, at(10s).now).error().kind() == ErrorKind::NotFound);
   // Not of somebody else's account.
   const auto foreign = r.jobs.use_implicit(job_id(2), {"bob", tunnel_id(1).value, "a"}, at(0s));
   CHECK(foreign.error().kind() == ErrorKind::NotFound);
@@ -161,7 +161,7 @@ TEST_CASE("without a name the account's only one is meant") {
         ErrorKind::NotFound);
   r.running(4, "");
   const JobId job = r.jobs.use_implicit(job_id(3), labelled("c", ""), at(0s)).value();
-  CHECK(r.jobs.tunnel_for(job, at(0s)).value() == tunnel_id(4));
+  CHECK(r.jobs.tunnel_for(job, at(0s).now).value() == tunnel_id(4));
 }
 
 TEST_CASE("members that cannot take a job now are not the same as no members") {
@@ -212,7 +212,7 @@ TEST_CASE("restored jobs keep their tunnel") {
   again.restore(stored, at(0s));
   CHECK(again.running_on(tunnel_id(1)) == 1);
   CHECK(again.use_implicit(job_id(9), labelled("a"), at(1s)).value() == job);
-  CHECK(again.tunnel_for(job, at(1s)).value() == tunnel_id(1));
+  CHECK(again.tunnel_for(job, at(1s).now).value() == tunnel_id(1));
 }
 
 }  // namespace
