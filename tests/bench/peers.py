@@ -1,7 +1,7 @@
 """What is measured side by side: the way to one origin, direct, through our pool, through peers.
 
-Every peer encrypts between its two ends, as a tunnel does, with TLS 1.3 and AES-GCM or what it
-negotiates by itself. All run on one machine over loopback. The origin has two services: nginx with
+Every peer encrypts between its two ends, as a tunnel does, and all with the cipher that ours
+prefers: TLS 1.3 with AES-GCM of 128 bits (ssh the same cipher within its own protocol). All run on one machine over loopback. The origin has two services: nginx with
 files in memory ("files"), and site.py for the rest ("site", paths below /site/).
 """
 
@@ -20,6 +20,7 @@ from pool import Pool  # noqa: E402
 
 SIZES = {"1k": 1 << 10, "large": 1 << 30, "half": 1 << 29, "eighth": 1 << 27, "small": 1 << 24}
 PACED = 100  # MiB/s: what nginx sends of /paced
+SUITE = "TLS_AES_128_GCM_SHA256"
 
 
 def free_port():
@@ -173,9 +174,10 @@ class NginxStream(Direct):
         near = far = ""
         for _, port, inner, site in self.relay():
             near += f"""server {{ listen 127.0.0.1:{port} backlog=4096;
-  proxy_pass 127.0.0.1:{inner}; proxy_ssl on; proxy_ssl_protocols TLSv1.3; }}\n"""
+  proxy_pass 127.0.0.1:{inner}; proxy_ssl on; proxy_ssl_protocols TLSv1.3;
+  proxy_ssl_conf_command Ciphersuites {SUITE}; }}\n"""
             far += f"""server {{ listen 127.0.0.1:{inner} ssl backlog=4096; ssl_protocols TLSv1.3;
-  ssl_certificate {self.certificate.pem}; ssl_certificate_key {self.certificate.key};
+  ssl_conf_command Ciphersuites {SUITE}; ssl_certificate {self.certificate.pem}; ssl_certificate_key {self.certificate.key};
   proxy_pass 127.0.0.1:{site}; }}\n"""
         for end, servers in {"far": far, "near": near}.items():
             config = self.directory / f"stream-{end}.conf"
@@ -205,6 +207,8 @@ class Haproxy(Direct):
             config.write_text(f"""global
   nbthread 1
   maxconn 8192
+  ssl-default-bind-ciphersuites {SUITE}
+  ssl-default-server-ciphersuites {SUITE}
 defaults
   mode tcp
   timeout connect 10s
@@ -229,7 +233,7 @@ class Stunnel(Direct):
         for end, services in {"far": far, "near": near}.items():
             config = self.directory / f"stunnel-{end}.conf"
             config.write_text("foreground = yes\npid =\nsocket = l:TCP_NODELAY=1\n"
-                              f"socket = r:TCP_NODELAY=1\n{services}")
+                              f"ciphersuites = {SUITE}\nsocket = r:TCP_NODELAY=1\n{services}")
             self.spawn(end, "stunnel4", config)
         wait_for_port(self.ports["files"])
 
@@ -242,7 +246,8 @@ class Nghttpx(Direct):
         port, inner = free_port(), free_port()
         self.ports = dict.fromkeys(self.origin.ports, port)
         common = ["--conf=/dev/null", "--workers=1", "--no-ocsp", "--accesslog-file=/dev/null",
-                  "--errorlog-file=/dev/null", "--backend-connections-per-host=2048"]
+                  "--errorlog-file=/dev/null", f"--tls13-ciphers={SUITE}",
+                  f"--tls13-client-ciphers={SUITE}", "--backend-connections-per-host=2048"]
         self.spawn("far", "nghttpx", *common, f"--frontend=127.0.0.1,{inner}",
                    f"--backend=127.0.0.1,{self.origin.ports['files']};/;proto=http/1.1",
                    f"--backend=127.0.0.1,{self.origin.ports['site']};/site/;proto=http/1.1",
@@ -278,7 +283,7 @@ class SshReverse(Direct):
                     for word in ("-R", f"127.0.0.1:{port}:127.0.0.1:{site}")]
         self.spawn("far", "ssh", "-F", "/dev/null", "-N", "-p", inner, "-i",
                    self.directory / "user", "-o", "StrictHostKeyChecking=no",
-                   "-o", "UserKnownHostsFile=/dev/null", *forwards, "127.0.0.1")
+                   "-c", "aes128-gcm@openssh.com", "-o", "UserKnownHostsFile=/dev/null", *forwards, "127.0.0.1")
         wait_for_port(self.ports["files"])
 
 
