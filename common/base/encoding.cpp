@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "common/base/text.hpp"
@@ -10,6 +11,16 @@ constexpr std::string_view kStandard =
 constexpr std::string_view kUrlSafe =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::string_view kHexDigits = "0123456789abcdef";
+
+constexpr std::array<char, 512> make_hex_pairs() {
+  std::array<char, 512> pairs{};
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    pairs[2 * byte] = kHexDigits[byte >> 4U];
+    pairs[2 * byte + 1] = kHexDigits[byte & 15U];
+  }
+  return pairs;
+}
+constexpr std::array<char, 512> kHexPairs = make_hex_pairs();
 
 std::string encode(ByteView bytes, std::string_view alphabet) {
   std::string text;
@@ -61,10 +72,10 @@ std::optional<Bytes> decode(std::string_view text, std::string_view alphabet) {
 
 std::string to_hex(ByteView bytes) {
   std::string text(bytes.size() * 2, '\0');
-  auto out = text.begin();
+  char* out = text.data();
   for (const std::uint8_t byte : bytes) {
-    *out++ = kHexDigits[byte >> 4U];
-    *out++ = kHexDigits[byte & 15U];
+    std::copy_n(kHexPairs.data() + 2 * std::size_t{byte}, 2, out);
+    out += 2;
   }
   return text;
 }

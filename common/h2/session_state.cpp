@@ -19,6 +19,12 @@ std::uint32_t nghttp2_code(H2Code code) {
   return static_cast<std::uint32_t>(code);
 }
 
+// What was silent until now, ends with this frame, and so needs no turn: it would go first anyway.
+bool is_whole_and_little(const StreamState& state, std::size_t most) {
+  return state.turn == StreamState::Turn::Idle && state.end_queued &&
+         state.unsent.size() <= std::min(most, limits::kDataFrame);
+}
+
 void submit_settings(SessionState& state) {
   const H2Settings& settings = state.settings;
   std::vector<nghttp2_settings_entry> entries = {
@@ -146,17 +152,21 @@ std::ptrdiff_t SessionState::offer_body(StreamId stream, std::size_t length, std
   if (state == nullptr || state->reset_by_us) {
     return NGHTTP2_ERR_DEFERRED;
   }
-  const bool empty = state->unsent.empty() && !state->end_queued;
-  state->deferred = !has_turn(stream, *state, empty);
-  if (state->deferred) {
-    return NGHTTP2_ERR_DEFERRED;
-  }
-  length = std::min(length, std::max<std::size_t>(state->quantum_left, 1));
   std::size_t room = batch_target > batch.size() ? batch_target - batch.size() : 0;
   if (room < kFrameHead + kSmallestCut) {
     room += kRecord;
   }
-  const std::size_t count = std::min({length, state->unsent.size(), room - kFrameHead});
+  length = std::min(length, room - kFrameHead);
+  const bool empty = state->unsent.empty() && !state->end_queued;
+  const bool whole = !order.first_silent().has_value() && is_whole_and_little(*state, length);
+  state->deferred = !whole && !has_turn(stream, *state, empty);
+  if (state->deferred) {
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  if (!whole) {
+    length = std::min(length, std::max<std::size_t>(state->quantum_left, 1));
+  }
+  const std::size_t count = std::min(length, state->unsent.size());
   flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (state->end_queued && count == state->unsent.size()) {
     flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -185,7 +195,7 @@ bool SessionState::take_body(StreamId stream, ByteView frame_head, std::size_t l
   if (state->quantum_left < kSmallestCut) {
     state->quantum_left = 0;
   }
-  sent_in_turn = true;
+  sent_in_turn = sent_in_turn || sending == stream;
   if (state->full && state->unsent.size() < limits::kStreamSendBuffer / 2) {
     state->full = false;
     if (!state->end_queued) {

@@ -6,6 +6,19 @@
 #include <utility>
 
 namespace scpool {
+namespace {
+
+// By itself, so that the usual way has nothing to clean up.
+[[gnu::noinline]] FieldStore::Place write_growing(FieldStore& store,
+                                                  std::string_view name,
+                                                  std::string_view value) {
+  const std::vector<char> outgrown =
+      store.make_room(name.size() + value.size() + FieldStore::kFraming);
+  return store.write(name, value);
+}
+
+}  // namespace
+
 Fields::Fields(std::initializer_list<Field> fields) {
   for (const Field field : fields) {
     add(field.name, field.value);
@@ -45,11 +58,7 @@ void Fields::reserve(std::size_t count, std::size_t bytes) {
 Fields::Place Fields::write(std::string_view name, std::string_view value) {
   FieldStore& own = store();
   const std::size_t size = name.size() + value.size() + FieldStore::kFraming;
-  if (own.has_room(size)) {
-    return own.write(name, value);
-  }
-  const std::vector<char> outgrown = own.make_room(size);
-  return own.write(name, value);
+  return own.has_room(size) ? own.write(name, value) : write_growing(own, name, value);
 }
 
 void Fields::add(std::string_view name, std::string_view value) {
