@@ -104,8 +104,10 @@ void TlsSession::keep() {
 
 std::size_t TlsSession::read(std::span<std::uint8_t> buffer) {
   std::size_t total = 0;
+  bool asked = false;
   // Asking for what cannot be there costs as much as a record.
   while (state_->state == State::Open && total < buffer.size() && state_->has_ciphertext()) {
+    asked = true;
     std::size_t count = 0;
     clear_tls_errors();
     const int result =
@@ -116,9 +118,11 @@ std::size_t TlsSession::read(std::span<std::uint8_t> buffer) {
     }
     total += count;
   }
-  state_->release_buffers();
-  // Reading may answer a key update, or send an alert.
-  state_->flush_staged();
+  if (asked) {
+    state_->release_buffers();
+    // Reading may answer a key update, or send an alert.
+    state_->flush_staged();
+  }
   return total;
 }
 
