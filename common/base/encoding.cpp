@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 
 #include "common/base/text.hpp"
@@ -11,16 +10,6 @@ constexpr std::string_view kStandard =
 constexpr std::string_view kUrlSafe =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-
-constexpr std::array<char, 512> make_hex_pairs() {
-  std::array<char, 512> pairs{};
-  for (std::size_t byte = 0; byte < 256; ++byte) {
-    pairs[2 * byte] = kHexDigits[byte >> 4U];
-    pairs[2 * byte + 1] = kHexDigits[byte & 15U];
-  }
-  return pairs;
-}
-constexpr std::array<char, 512> kHexPairs = make_hex_pairs();
 
 std::string encode(ByteView bytes, std::string_view alphabet) {
   std::string text;
@@ -72,10 +61,10 @@ std::optional<Bytes> decode(std::string_view text, std::string_view alphabet) {
 
 std::string to_hex(ByteView bytes) {
   std::string text(bytes.size() * 2, '\0');
-  char* out = text.data();
+  auto out = text.begin();
   for (const std::uint8_t byte : bytes) {
-    std::copy_n(kHexPairs.data() + 2 * std::size_t{byte}, 2, out);
-    out += 2;
+    *out++ = kHexDigits[byte >> 4U];
+    *out++ = kHexDigits[byte & 15U];
   }
   return text;
 }

@@ -66,20 +66,10 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
-  constexpr std::size_t kAlwaysFits = 19;  // digits
   if (text.empty()) {
     return std::nullopt;
   }
   std::uint64_t number = 0;
-  if (text.size() <= kAlwaysFits) {
-    for (const char c : text) {
-      if (!is_digit(c)) {
-        return std::nullopt;
-      }
-      number = number * 10 + static_cast<unsigned>(c - '0');
-    }
-    return number;
-  }
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem != std::errc{} || end != text.data() + text.size()) {
     return std::nullopt;

@@ -74,7 +74,7 @@ def transfer(target, path, count, upload=None):
 
 
 def file_for(target, file):
-    """Who becomes slower the longer it takes is measured at its best, and in less than ten seconds."""
+    """Who needs ten seconds for the whole moves a part of it, for the sake of the run's length."""
     return "eighth" if target.slow and file == "large" else file
 
 

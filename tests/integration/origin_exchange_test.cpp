@@ -171,17 +171,22 @@ TEST_CASE("a head does not wait for a body that does not come; together they go 
   CHECK(slow.body == "hello");
   CHECK(world.gateway->kept_connections() == 1);
 
-  // Cut between the two, on the same connection.
-  for (const char* body : {"first", "again"}) {
+  // Cut between the two, on the same connection: the worker reads the head in a turn of its own. A
+  // machine that stops for 5 ms just then parts them, hence several tries.
+  bool together = false;
+  for (int attempt = 0; attempt < 20 && !together; ++attempt) {
     TunnelClient& client = world.open(world.head("GET", "/cut"));
     const std::size_t before = site.received.size();
     REQUIRE(world.until([&] { return site.received.size() > before; }));
     site.stream->write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
-    site.stream->write(body);
+    world.loop.run_once();
+    site.stream->write("first");
+    REQUIRE(world.until([&] { return client.status() == "200"; }));
+    together = client.body == "first";
     world.finished(client);
-    CHECK(client.status() == "200");
-    CHECK(client.body == body);
+    CHECK(client.body == "first");
   }
+  CHECK(together);
   CHECK(world.site.size() == 1);
   CHECK(world.records.back().status == 200);
 

@@ -60,6 +60,11 @@ bool is_idempotent(std::string_view method) {
   return std::find(kIdempotent.begin(), kIdempotent.end(), method) != kIdempotent.end();
 }
 
+bool head_waits_for_body(const BodyPlan& plan) {
+  constexpr std::uint64_t kShortBody = 16 * 1024;
+  return plan.kind == BodyKind::Length && plan.length > 0 && plan.length <= kShortBody;
+}
+
 std::string request_url(const TunnelRequest& request) {
   if (request.kind == TunnelRequest::Kind::Connect) {
     return request.authority.text();

@@ -11,10 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Sites send the head of an answer and a short body one right behind the other. They go on
-// together: the server keeps a short answer until it is whole, or for a tenth of a second.
-constexpr std::uint64_t kShortBody = 16 * 1024;
-constexpr Duration kHeadWaits = 5ms;
+constexpr Duration kHeadWaits = 5ms;  // for its body, where it does
 
 // A response that ends at its head must not be followed by bytes that its fields speak of: such a
 // connection is not used again.
@@ -113,7 +110,7 @@ void OriginExchange::take_head(ResponseHead& head) {
   if (end) {
     respond(std::exchange(waiting_head_, {}), waiting_status_, true);
     finish_response();
-  } else if (plan.kind != BodyKind::Length || plan.length > kShortBody) {
+  } else if (!head_waits_for_body(plan)) {
     pass_head();
   }
 }

@@ -60,15 +60,24 @@ void check_connection_window_whole(H2Pair& pair) {
   CHECK(pair.client.session.held_bytes() - before == moved);
 }
 
+// Bodies in one direction, of which only the sizes are kept.
+struct OneWay {
+  explicit OneWay(bool upwards)
+      : from(upwards ? pair.client : pair.server), to(upwards ? pair.server : pair.client) {
+    to.keep = Keep::Sizes;
+  }
+  H2Pair pair;
+  H2End& from;
+  H2End& to;
+};
+
 }  // namespace
 
 TEST_CASE("a stalled stream holds its window and no more, and blocks nobody") {
   for (const bool upwards : {false, true}) {
     CAPTURE(upwards);
-    H2Pair pair;
-    H2End& from = upwards ? pair.client : pair.server;
-    H2End& to = upwards ? pair.server : pair.client;
-    to.keep = Keep::Sizes;
+    OneWay way(upwards);
+    auto& [pair, from, to] = way;
     Source stalled{open_answered(pair), 8 * kMiB};
     Source flowing{open_answered(pair), 64 * kMiB};
     to.stalled.insert(stalled.stream);
@@ -208,10 +217,8 @@ TEST_CASE("windows grow with the round trip, the connection's with the largest")
 TEST_CASE("a small answer passes a big one; all get their share") {
   for (const bool upwards : {false, true}) {
     CAPTURE(upwards);
-    H2Pair pair;
-    H2End& from = upwards ? pair.client : pair.server;
-    H2End& to = upwards ? pair.server : pair.client;
-    to.keep = Keep::Sizes;
+    OneWay way(upwards);
+    auto& [pair, from, to] = way;
     Source big{open_answered(pair), 100 * kMiB};
     std::vector<Source> small;
     for (int i = 0; i < 50; ++i) {
@@ -258,10 +265,8 @@ TEST_CASE("a small answer passes a big one; all get their share") {
 TEST_CASE("a read that fills a batch leaves no rest, and goes in one run") {
   for (const bool upwards : {false, true}) {
     CAPTURE(upwards);
-    H2Pair pair;
-    H2End& from = upwards ? pair.client : pair.server;
-    H2End& to = upwards ? pair.server : pair.client;
-    to.keep = Keep::Sizes;
+    OneWay way(upwards);
+    auto& [pair, from, to] = way;
     const StreamId first = open_answered(pair);
     const StreamId second = open_answered(pair);
     const Bytes read(limits::kIoReadSize, 'r');
@@ -284,10 +289,8 @@ TEST_CASE("a read that fills a batch leaves no rest, and goes in one run") {
 TEST_CASE("a small answer goes between two frames of a stream's turn") {
   for (const bool upwards : {false, true}) {
     CAPTURE(upwards);
-    H2Pair pair;
-    H2End& from = upwards ? pair.client : pair.server;
-    H2End& to = upwards ? pair.server : pair.client;
-    to.keep = Keep::Sizes;
+    OneWay way(upwards);
+    auto& [pair, from, to] = way;
     const StreamId big = open_answered(pair);
     const StreamId small = open_answered(pair);
     from.session.send(big, Bytes(limits::kIoReadSize, 'b'), false);
@@ -305,10 +308,8 @@ TEST_CASE("a small answer goes between two frames of a stream's turn") {
 TEST_CASE("equal streams get equal shares, also when some send little by little") {
   for (const bool upwards : {false, true}) {
     CAPTURE(upwards);
-    H2Pair pair;
-    H2End& from = upwards ? pair.client : pair.server;
-    H2End& to = upwards ? pair.server : pair.client;
-    to.keep = Keep::Sizes;
+    OneWay way(upwards);
+    auto& [pair, from, to] = way;
     std::vector<Source> sources;
     for (int i = 0; i < 8; ++i) {
       sources.push_back({open_answered(pair), 100 * kMiB});

@@ -72,6 +72,16 @@ TEST_CASE("site credentials are given only where the client has none") {
   CHECK(own.head.fields.find("Authorization") == "Bearer x");
 }
 
+TEST_CASE("only the head of a short body of known length waits for it") {
+  CHECK(head_waits_for_body({BodyKind::Length, 1}));
+  CHECK(head_waits_for_body({BodyKind::Length, 16 * 1024}));
+  CHECK_FALSE(head_waits_for_body({BodyKind::Length, 16 * 1024 + 1}));
+  CHECK_FALSE(head_waits_for_body({BodyKind::Length, 0}));
+  CHECK_FALSE(head_waits_for_body({BodyKind::None}));
+  CHECK_FALSE(head_waits_for_body({BodyKind::Chunked}));
+  CHECK_FALSE(head_waits_for_body({BodyKind::UntilClose}));
+}
+
 TEST_CASE("what may be sent again, and how a request is named") {
   CHECK(is_idempotent("GET"));
   CHECK(is_idempotent("DELETE"));
