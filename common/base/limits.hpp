@@ -58,9 +58,14 @@ inline constexpr Duration kCloseGrace = 5s;          // for the peer's end after
 inline constexpr Duration kIdleRestart = 1s;  // after it, small TLS records until a window is warm
 inline constexpr std::size_t kSmallRecordBytes = 64 * 1024;
 
-// Carrier (notes section 4). A record and its head fill one TLS record.
+// Carrier (notes section 4). The largest record and its head fill one TLS record. Those we write
+// are 16 KiB with what TLS 1.3 puts around them (header 5, content type 1, tag 16; RFC 8446 section
+// 5.2): batches of whole pages, which the kernel copies to page-aligned memory several times
+// faster.
 inline constexpr std::size_t kCarrierHead = 4;
-inline constexpr std::size_t kCarrierPayload = 16 * 1024 - kCarrierHead;
+inline constexpr std::size_t kMaxCarrierPayload = 16 * 1024 - kCarrierHead;
+inline constexpr std::size_t kTlsRecordExtra = 22;
+inline constexpr std::size_t kCarrierPayload = kMaxCarrierPayload - kTlsRecordExtra;
 // A large DATA frame fills two records, a batch of such frames eight: a read of a socket that fills
 // a batch leaves no rest, which would cost a record, a system call and a wake-up of its own.
 inline constexpr std::size_t kDataFrame = 2 * kCarrierPayload - 9;  // without its head

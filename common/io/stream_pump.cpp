@@ -22,10 +22,12 @@ constexpr std::size_t kTlsReadSize = 10 * kTlsRecord;
 
 // What one read yields, shared by all streams of a thread: a view of it is good during a callback.
 // Decrypted bytes of one read fit at once, with a record that was begun by the read before. Not
-// thread_local themselves: each thread of the loop's pool would have them on its stack.
+// thread_local themselves: each thread of the loop's pool would have them on its stack. At a page's
+// beginning, where the kernel's copies are fastest (limits::kCarrierPayload).
+constexpr std::size_t kPage = 4096;
 struct ReadBuffers {
-  std::array<std::uint8_t, std::max(kTlsReadSize, limits::kIoReadSize)> received;
-  std::array<std::uint8_t, kTlsReadSize + 2 * kTlsRecord> plain;
+  alignas(kPage) std::array<std::uint8_t, std::max(kTlsReadSize, limits::kIoReadSize)> received;
+  alignas(kPage) std::array<std::uint8_t, kTlsReadSize + 2 * kTlsRecord> plain;
 };
 
 ReadBuffers& read_buffers() {

@@ -9,7 +9,7 @@ namespace {
 bool has_valid_size(CarrierRecord type, std::size_t size) {
   switch (type) {
     case CarrierRecord::Data:
-      return size >= 1 && size <= limits::kCarrierPayload;
+      return size >= 1 && size <= limits::kMaxCarrierPayload;
     case CarrierRecord::Ack:
     case CarrierRecord::Ping:
     case CarrierRecord::Pong:

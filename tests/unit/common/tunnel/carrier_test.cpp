@@ -221,7 +221,7 @@ TEST_CASE("what breaks the rules is fatal") {
   CHECK(refused({5, 0, 0, 1, 0}));                             // no such type
   CHECK(refused({0, 0, 0, 0}));                                // empty DATA
   CHECK(refused({0, 0, 0x3f, 0xfd}));                          // DATA of 16,381
-  CHECK_FALSE(refused({0, 0, 0x3f, 0xfc}));                    // 16,380
+  CHECK_FALSE(refused({0, 0, 0x3f, 0xfc}));                    // 16,380, more than we ever write
   CHECK(refused({1, 0, 0, 7}));                                // a short ACK
   CHECK(refused({1, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 6}));        // of what was not sent
   CHECK_FALSE(refused({1, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5}));  // of all
