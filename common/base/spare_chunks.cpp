@@ -1,39 +1,39 @@
 #include "common/base/spare_chunks.hpp"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
 namespace scpool {
 namespace {
 
-constexpr std::size_t kLargeChunk = 64 * 1024;
-constexpr std::size_t kLargestKept = 256 * 1024;
-
 struct SpareChunks {
   static constexpr std::size_t kMostSmall = 64;
-  static constexpr std::size_t kMostLarge = 8;
-  std::vector<Bytes> small;  // of kSmallChunk
-  std::vector<Bytes> large;  // kLargeChunk to kLargestKept
+  static constexpr std::size_t kMostLarge = 12;
+  std::vector<Bytes> small;
+  std::vector<Bytes> large;
 };
 thread_local SpareChunks spares;
 
 }  // namespace
 
-Bytes take_chunk(std::size_t capacity) {
-  Bytes chunk;
-  std::vector<Bytes>& kept = capacity == kSmallChunk ? spares.small : spares.large;
-  const auto fitting = std::find_if(kept.rbegin(), kept.rend(), [capacity](const Bytes& spare) {
-    return spare.capacity() >= capacity;
-  });
-  if (capacity >= kSmallChunk && fitting != kept.rend()) {
-    std::swap(*fitting, kept.back());
-    chunk = std::move(kept.back());
-    kept.pop_back();
-    chunk.clear();
-  } else {
-    chunk.reserve(capacity);
+Bytes take_used_chunk(std::size_t capacity) {
+  if (capacity > kSmallChunk && capacity < kLargeChunk) {
+    capacity = kLargeChunk;
   }
+  std::vector<Bytes>& kept = capacity == kSmallChunk ? spares.small : spares.large;
+  if ((capacity != kSmallChunk && capacity != kLargeChunk) || kept.empty()) {
+    Bytes fresh;
+    fresh.reserve(capacity);
+    return fresh;
+  }
+  Bytes chunk = std::move(kept.back());
+  kept.pop_back();
+  return chunk;
+}
+
+Bytes take_chunk(std::size_t capacity) {
+  Bytes chunk = take_used_chunk(capacity);
+  chunk.clear();
   return chunk;
 }
 
@@ -42,8 +42,7 @@ void keep_chunk(Bytes&& chunk) {
   const std::size_t capacity = chunk.capacity();
   if (capacity == kSmallChunk && spares.small.size() < SpareChunks::kMostSmall) {
     spares.small.push_back(std::move(chunk));
-  } else if (capacity >= kLargeChunk && capacity <= kLargestKept &&
-             spares.large.size() < SpareChunks::kMostLarge) {
+  } else if (capacity == kLargeChunk && spares.large.size() < SpareChunks::kMostLarge) {
     spares.large.push_back(std::move(chunk));
   }
 #else

@@ -6,13 +6,19 @@
 #include <cstddef>
 
 #include "common/base/bytes.hpp"
+#include "common/base/limits.hpp"
 
 namespace scpool {
 
 inline constexpr std::size_t kSmallChunk = 16 * 1024;
+// For a batch of the tunnel, framed or encrypted, and a little more.
+inline constexpr std::size_t kLargeChunk = limits::kMaxUnsentBytes + kSmallChunk;
 
-// An empty chunk of at least that capacity, to be filled and appended to a queue.
+// An empty chunk of at least that capacity, to be filled and appended to a queue. Those of the two
+// sizes above are kept, and what is larger than the one gets the other.
 Bytes take_chunk(std::size_t capacity);
+// The same, with what it held before left in it: who writes over it pays for no zeroes.
+Bytes take_used_chunk(std::size_t capacity);
 // One that is empty again; kept or freed.
 void keep_chunk(Bytes&& chunk);
 

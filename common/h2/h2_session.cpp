@@ -136,16 +136,13 @@ void H2Session::recycle(std::vector<H2Event>&& events) {
   }
 }
 
-void H2Session::pull(ByteQueue& out, std::size_t target) {
+void H2Session::pull(ByteQueue& out, std::size_t target, BodySource* source) {
   if (out.size() >= target) {
     return;
   }
   Session& session = *session_;
-  session.batch_target = target - out.size();
-  constexpr std::size_t kPlenty = 16 * 1024;
-  session.batch =
-      take_chunk(session.unsent_total >= kPlenty ? session.batch_target + kPlenty : kSmallChunk);
-  while (session.batch.size() < session.batch_target) {
+  session.batch.begin(target - out.size(), session.unsent_total >= kSmallChunk);
+  while (!session.batch.full()) {
     const std::uint8_t* frame = nullptr;
     const std::size_t before = session.batch.size();
     const ssize_t count = nghttp2_session_mem_send(session.native, &frame);
@@ -154,19 +151,21 @@ void H2Session::pull(ByteQueue& out, std::size_t target) {
                              std::string("HTTP/2: ") + nghttp2_strerror(static_cast<int>(count)));
       break;
     }
-    session.batch.insert(session.batch.end(), frame, frame + count);
+    session.batch.append({frame, static_cast<std::size_t>(count)});
     const bool more_due = !session.trailers_due.empty() || !session.resets_due.empty();
     submit_due(session);
-    if (session.batch.size() == before && !more_due && !session.next_turn()) {
+    if (session.batch.size() == before && !more_due && !session.next_turn(source)) {
       break;
     }
   }
+  session.take_back();
   session.check_nuisance();
   session.settle_credit();
-  if (session.batch.empty()) {
-    keep_chunk(std::exchange(session.batch, {}));
+  Bytes batch = session.batch.finish();
+  if (batch.empty()) {
+    keep_chunk(std::move(batch));
   } else {
-    out.append(std::exchange(session.batch, {}));
+    out.append(std::move(batch));
   }
 }
 
@@ -252,6 +251,7 @@ void H2Session::send(StreamId stream, ByteView data, bool end) {
   session_->unsent_total += data.size();
   state->full |= state->unsent.size() >= limits::kStreamSendBuffer;
   state->end_queued = end;
+  state->offered = state->offered && !end;
   session_->wake(stream, *state);
 }
 
@@ -261,6 +261,14 @@ void H2Session::send_trailers(StreamId stream, const Fields& trailers) {
     state->trailers = trailers;
   }
   send(stream, {}, true);
+}
+
+void H2Session::offer(StreamId stream) {
+  h2::StreamState* state = session_->find(stream);
+  if (state != nullptr && !state->reset_by_us && !state->end_queued) {
+    state->offered = true;
+    session_->wake(stream, *state);
+  }
 }
 
 std::size_t H2Session::unsent(StreamId stream) const {

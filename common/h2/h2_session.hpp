@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/base/byte_parts.hpp"
 #include "common/base/bytes.hpp"
 #include "common/base/limits.hpp"
 #include "common/base/result.hpp"
@@ -27,6 +28,21 @@ struct H2Settings {
   std::size_t max_held = limits::kMaxBufferedPerConnection;
 };
 
+// Who has body bytes that wait for their stream's turn.
+class BodySource {
+ public:
+  BodySource() = default;
+  BodySource(const BodySource&) = delete;
+  BodySource& operator=(const BodySource&) = delete;
+  // Puts the stream's next bytes into `room` and says how many those were. Fewer than there is room
+  // for: no more now, and the stream is offered again when there is. May call nothing of the
+  // session.
+  virtual std::size_t fill(StreamId stream, Room room) = 0;
+
+ protected:
+  ~BodySource() = default;
+};
+
 class H2Session {
  public:
   H2Session(H2Role role, const H2Settings& settings);
@@ -42,8 +58,9 @@ class H2Session {
   void recycle(std::vector<H2Event>&& events);
 
   // Appends frames to `out` until it holds at least `target` bytes or nothing is left to send now.
-  // What it appends is one piece, and of a multiple of 16 KiB when there is plenty.
-  void pull(ByteQueue& out, std::size_t target);
+  // What it appends is one piece, and as long as `target` when there is plenty. Streams that were
+  // offered are filled from `source`, if there is one.
+  void pull(ByteQueue& out, std::size_t target, BodySource* source = nullptr);
   bool wants_write() const;
   // Why the connection is over, once it is: the peer broke a rule, or had to be calmed.
   const std::optional<Error>& failure() const;
@@ -58,6 +75,9 @@ class H2Session {
   // SendSpace. Unknown or closed streams are ignored: a late call finds nobody.
   void send(StreamId stream, ByteView data, bool end);
   void send_trailers(StreamId stream, const Fields& trailers);  // ends the stream
+  // The stream's next bytes stay where they are until its turn comes, behind those that were sent;
+  // then pull() asks its source. So they are copied into no queue, and none holds them.
+  void offer(StreamId stream);
   std::size_t unsent(StreamId stream) const;
   // NoError after the end was queued: the end still goes out, only the peer need not finish
   // (RFC 9113 section 8.1). Otherwise what is unsent is dropped and no event but StreamClosed

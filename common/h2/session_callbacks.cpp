@@ -176,8 +176,7 @@ ssize_t read_length(nghttp2_session*,
                     std::int32_t stream_credit,
                     std::uint32_t peer_max_frame,
                     void* user_data) noexcept {
-  const StreamState* state = state_of(user_data).find(StreamId{stream});
-  const std::size_t unsent = state != nullptr ? state->unsent.size() : 0;
+  const std::size_t unsent = state_of(user_data).next_frame(StreamId{stream});
   return std::min<ssize_t>({std::max<ssize_t>(1, static_cast<ssize_t>(unsent)),
                             connection_credit,
                             stream_credit,

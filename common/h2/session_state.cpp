@@ -10,19 +10,10 @@
 namespace scpool::h2 {
 namespace {
 
-constexpr std::size_t kRecord = 16 * 1024;  // a full TLS record; batches end at its multiples
-constexpr std::size_t kFrameHead = 9;
-constexpr std::size_t kSmallestCut = 1024;  // no frame is cut shorter to fit a batch or a turn
 constexpr std::size_t kMaxOutboundQueue = 5000;
 
 std::uint32_t nghttp2_code(H2Code code) {
   return static_cast<std::uint32_t>(code);
-}
-
-// What was silent until now, ends with this frame, and so needs no turn: it would go first anyway.
-bool is_whole_and_little(const StreamState& state, std::size_t most) {
-  return state.turn == StreamState::Turn::Idle && state.end_queued &&
-         state.unsent.size() <= std::min(most, limits::kDataFrame);
 }
 
 void submit_settings(SessionState& state) {
@@ -74,135 +65,11 @@ StreamState& SessionState::add(StreamId stream) {
 
 void SessionState::submit_reset(StreamId stream, StreamState& state, H2Code code) {
   state.reset_by_us = true;
+  state.offered = false;
   unsent_total -= state.unsent.size();
   state.unsent.clear();
   release_held(state);
   nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, stream.value, nghttp2_code(code));
-}
-
-void SessionState::wake(StreamId stream, StreamState& state) {
-  if (!state.has_source || !state.deferred) {
-    return;  // nghttp2 will ask by itself
-  }
-  if (state.turn == StreamState::Turn::Idle) {
-    state.turn = StreamState::Turn::Waiting;
-    order.add(stream);
-  }
-}
-
-bool SessionState::next_turn() {
-  while (nghttp2_session_get_remote_window_size(native) > 0) {
-    const std::optional<StreamId> next = order.next();
-    if (!next.has_value()) {
-      return false;
-    }
-    StreamState* state = find(*next);
-    if (state == nullptr) {
-      continue;
-    }
-    if (state->unsent.empty() && !state->end_queued) {
-      state->turn = StreamState::Turn::Idle;
-      continue;
-    }
-    state->turn = StreamState::Turn::Sending;
-    state->deferred = false;
-    sending = next;
-    sent_in_turn = false;
-    if (state->quantum_left == 0) {
-      state->quantum_left = limits::kFairnessQuantum;
-    }
-    nghttp2_session_resume_data(native, next->value);
-    return true;
-  }
-  return false;
-}
-
-// Of a stream that was silent: no more than a frame.
-bool SessionState::little_waits() {
-  const std::optional<StreamId> first = order.first_silent();
-  const StreamState* state = first.has_value() ? find(*first) : nullptr;
-  return state != nullptr && state->unsent.size() <= limits::kDataFrame;
-}
-
-// Whether the stream may send now; if not, it is put where it belongs in the order.
-bool SessionState::has_turn(StreamId stream, StreamState& state, bool empty) {
-  const bool its_turn = state.turn == StreamState::Turn::Sending && sending == stream && !empty &&
-                        (state.quantum_left > 0 || state.unsent.empty());
-  const bool interrupted = its_turn && sent_in_turn && little_waits();
-  if (its_turn && !interrupted) {
-    return true;
-  }
-  if (state.turn == StreamState::Turn::Sending) {
-    state.turn = StreamState::Turn::Waiting;
-    if (interrupted) {
-      order.interrupt(stream);
-    } else {
-      state.quantum_left = 0;
-      order.add_behind(stream);
-    }
-  } else if (state.turn == StreamState::Turn::Idle && !empty) {
-    state.turn = StreamState::Turn::Waiting;
-    order.add(stream);
-  }
-  return false;
-}
-
-std::ptrdiff_t SessionState::offer_body(StreamId stream, std::size_t length, std::uint32_t& flags) {
-  StreamState* state = find(stream);
-  if (state == nullptr || state->reset_by_us) {
-    return NGHTTP2_ERR_DEFERRED;
-  }
-  std::size_t room = batch_target > batch.size() ? batch_target - batch.size() : 0;
-  if (room < kFrameHead + kSmallestCut) {
-    room += kRecord;
-  }
-  length = std::min(length, room - kFrameHead);
-  const bool empty = state->unsent.empty() && !state->end_queued;
-  const bool whole = !order.first_silent().has_value() && is_whole_and_little(*state, length);
-  state->deferred = !whole && !has_turn(stream, *state, empty);
-  if (state->deferred) {
-    return NGHTTP2_ERR_DEFERRED;
-  }
-  if (!whole) {
-    length = std::min(length, std::max<std::size_t>(state->quantum_left, 1));
-  }
-  const std::size_t count = std::min(length, state->unsent.size());
-  flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-  if (state->end_queued && count == state->unsent.size()) {
-    flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (state->trailers.has_value()) {
-      flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      trailers_due.push_back(stream);
-    }
-  }
-  return static_cast<std::ptrdiff_t>(count);
-}
-
-bool SessionState::take_body(StreamId stream, ByteView frame_head, std::size_t length) {
-  batch.insert(batch.end(), frame_head.begin(), frame_head.end());
-  StreamState* state = find(stream);
-  SCPOOL_CHECK(state != nullptr && state->unsent.size() >= length);
-  std::size_t left = length;
-  while (left > 0) {
-    const ByteView piece =
-        state->unsent.front().first(std::min(left, state->unsent.front().size()));
-    batch.insert(batch.end(), piece.begin(), piece.end());
-    left -= piece.size();
-    state->unsent.drop(piece.size());
-  }
-  unsent_total -= length;
-  state->quantum_left -= std::min(state->quantum_left, length);
-  if (state->quantum_left < kSmallestCut) {
-    state->quantum_left = 0;
-  }
-  sent_in_turn = sent_in_turn || sending == stream;
-  if (state->full && state->unsent.size() < limits::kStreamSendBuffer / 2) {
-    state->full = false;
-    if (!state->end_queued) {
-      events.emplace_back(SendSpace{stream});
-    }
-  }
-  return batch.size() >= batch_target;
 }
 
 void SessionState::head_received(StreamId stream, bool request, bool end) {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/h2/frame_batch.hpp"
 #include "common/h2/h2_session.hpp"
 #include "common/h2/session_memory.hpp"
 #include "common/h2/stream_credit.hpp"
@@ -34,6 +35,7 @@ struct StreamState {
   bool known = false;       // the user has heard of it
   bool has_source = false;  // nghttp2 was given the body's source
   bool deferred = false;    // nghttp2 waits to be told of more
+  bool offered = false;     // its user has bytes and waits to be asked for them
   bool full = false;        // reached limits::kStreamSendBuffer, SendSpace is due
   bool interim = false;     // a head of 1xx was submitted
   bool head_sent = false;
@@ -64,10 +66,16 @@ class SessionState {
   // The stream has something new to send: lets it take part.
   void wake(StreamId stream, StreamState& state);
   // Lets the next stream in order send; false when nobody waits or may.
-  bool next_turn();
+  bool next_turn(BodySource* source);
+  // False when the stream has nothing to send now.
+  bool fill(StreamId stream, StreamState& state, BodySource* source);
+  // What was filled in and never framed goes the long way.
+  void take_back();
   void give_credit(StreamId stream, const StreamState& state);
   bool little_waits();
   bool has_turn(StreamId stream, StreamState& state, bool empty);
+  // A stream that was offered: until it is asked.
+  void wait_in_order(StreamId stream, StreamState& state);
   // Gives the connection the credit it is owed, or, when too much is held, frees some.
   void settle_credit();
   void release_held(StreamState& state);
@@ -75,7 +83,9 @@ class SessionState {
   void check_nuisance();
 
   // Called by nghttp2 (session_callbacks.cpp); append and note only.
+  std::size_t next_frame(StreamId stream);  // how much of it there is
   std::ptrdiff_t offer_body(StreamId stream, std::size_t length, std::uint32_t& flags);
+  void take_unsent(StreamState& state, std::size_t length);
   // True when the batch is full.
   bool take_body(StreamId stream, ByteView frame_head, std::size_t length);
   void head_received(StreamId stream, bool request, bool end);
@@ -104,8 +114,8 @@ class SessionState {
   bool settings_seen = false;
 
   // Sending.
-  Bytes batch;
-  std::size_t batch_target = 0;
+  FrameBatch batch;
+  StreamId filled;  // whose bytes wait in place in the batch
   std::size_t unsent_total = 0;
   SendOrder order;
   std::optional<StreamId> sending;  // whose turn it is

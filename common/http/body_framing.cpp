@@ -114,6 +114,13 @@ BodyReader::Step BodyReader::receive(ByteView bytes) {
   return {at, {}};
 }
 
+std::uint64_t BodyReader::plain_bytes() const {
+  if (state_ != State::NeedMore || phase_ != Phase::Data) {
+    return 0;
+  }
+  return plan_.kind == BodyKind::UntilClose ? kMaxLength : remaining_ - 1;
+}
+
 ByteView BodyReader::take_data(ByteView bytes) {
   if (plan_.kind == BodyKind::UntilClose) {
     return bytes;

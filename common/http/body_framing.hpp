@@ -43,6 +43,12 @@ class BodyReader {
   // The peer closed: completes UntilClose, refuses every body that is not Done.
   void receive_end();
 
+  // More than so many of the next bytes are the body's, whatever they are: they need not be looked
+  // at. At the body's end, and between chunks, every byte is.
+  std::uint64_t plain_bytes() const;
+  // So many went on without being looked at; count <= plain_bytes().
+  void skip(std::uint64_t count) { remaining_ -= plan_.kind == BodyKind::UntilClose ? 0 : count; }
+
   State state() const { return state_; }
   const HeadProblem& problem() const { return problem_; }
   // After Done: trailer fields that may be kept; framing, routing and authentication fields have

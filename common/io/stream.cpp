@@ -137,6 +137,27 @@ void Stream::resume_reading() {
   block_->widen_interest();
 }
 
+bool Stream::read_by_demand() {
+  if (block_->session.has_value() || block_->connecting) {
+    return false;
+  }
+  if (block_->demand == Block::Demand::None) {
+    block_->demand = Block::Demand::Told;
+  }
+  return true;
+}
+
+void Stream::read_as_it_comes() {
+  if (block_->demand != Block::Demand::None) {
+    block_->demand = Block::Demand::None;
+    block_->widen_interest();
+  }
+}
+
+std::size_t Stream::read_now(Room room) {
+  return block_->read_now(room);
+}
+
 void Stream::reset() {
   if (block_->descriptor >= 0 && !block_->closed) {
     // The kernel sends a RST when a socket with no linger time is closed (socket(7)).

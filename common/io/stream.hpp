@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "common/base/byte_parts.hpp"
 #include "common/base/bytes.hpp"
 #include "common/base/result.hpp"
 #include "common/io/event_loop.hpp"
@@ -40,6 +41,8 @@ class StreamListener {
   virtual void on_open() {}
   // Plaintext; valid during the call.
   virtual void on_bytes(ByteView bytes) = 0;
+  // Reading by demand: something is there for read_now(). Said once until that has taken all of it.
+  virtual void on_readable() {}
   // The peer will send nothing more (FIN; under TLS its close_notify). Writing goes on.
   virtual void on_end() = 0;
   // The write queue fell below a quarter of limits::kWriteQueueHigh after it had been above it.
@@ -91,6 +94,14 @@ class Stream {
 
   void pause_reading();
   void resume_reading();
+  // By demand nothing is read before the owner asks for it: bytes wait in the kernel and go from
+  // there to their place at once. Begins as if on_readable had been called; what the peer's end or
+  // a fault leaves unread still comes by on_bytes. Not with TLS: false then, and nothing changes.
+  bool read_by_demand();
+  void read_as_it_comes();
+  // Fills `room` with what is there, first to last, and says how much that was. Less than the room:
+  // no more now, on_readable or the end of the connection follows. Calls nobody.
+  std::size_t read_now(Room room);
   // The peer gets a RST instead of a clean end.
   void reset();
 

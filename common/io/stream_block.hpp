@@ -31,6 +31,9 @@ struct Stream::Block {
   std::optional<Error> broken;  // writing is over; told once everything readable has been read
   int descriptor = -1;
   int interest = 0;  // what the watcher waits for
+  // Whether reads wait for the owner, and what he knows of bytes that are there.
+  enum class Demand : std::uint8_t { None, Waiting, Told, Unanswered };
+  Demand demand = Demand::None;
   bool connecting = false;
   bool shaking_hands = false;
   bool paused = false;
@@ -63,6 +66,7 @@ struct Stream::Block {
   // Sends what the kernel takes; calls nobody.
   void push_out();
   void start_handshake();
+  std::size_t read_now(Room room);
   // Waits for more than before; what became needless stays until the next event.
   void widen_interest();
 
@@ -79,6 +83,7 @@ struct Stream::Block {
   bool finish_connect();
   bool finish_handshake();
   bool report_sent();
+  void tell_readable();
   void read();
   bool deliver(ByteView bytes);
   bool deliver_decrypted();
@@ -90,7 +95,8 @@ struct Stream::Block {
   void fail(const Error& error);
   bool alive() const { return !closed && !failed; }
   bool wants_bytes() const {
-    return !read_ended && (shaking_hands || (!paused && listener != nullptr));
+    return !read_ended && (shaking_hands || (!paused && listener != nullptr &&
+                                             (demand != Demand::Unanswered || broken)));
   }
 };
 

@@ -1,5 +1,6 @@
 // The part of a stream that the loop drives: events in, bytes between socket, TLS and queue.
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@ namespace scpool {
 namespace {
 
 constexpr std::size_t kTlsRecord = 16 * 1024;
+constexpr std::size_t kPartsPerRead = 16;
 // A whole batch of the tunnel, with what TLS puts around it, and a begun one.
 constexpr std::size_t kTlsReadSize = 10 * kTlsRecord;
 
@@ -190,7 +192,11 @@ void Stream::Block::turn(int events) {
     take_hang_up();
   }
   if (alive() && wants_bytes() && ((events & UV_READABLE) != 0 || broken)) {
-    read();
+    if (demand == Demand::None || broken) {
+      read();
+    } else {
+      tell_readable();
+    }
   }
   if (alive() && broken && read_ended) {
     fail(*broken);
@@ -227,6 +233,41 @@ void Stream::Block::take_hang_up() {
   if (error != 0) {
     break_off(Error::from_errno(error, "connection"));
   }
+}
+
+// The second time nobody is told, and the watcher is stopped until he has answered: who answers in
+// time pays no system call for it.
+void Stream::Block::tell_readable() {
+  if (demand == Demand::Told) {
+    demand = Demand::Unanswered;
+  } else {
+    demand = Demand::Told;
+    listener->on_readable();
+  }
+}
+
+std::size_t Stream::Block::read_now(Room room) {
+  if (demand == Demand::None || broken || read_ended || !alive()) {
+    return 0;
+  }
+  std::array<iovec, kPartsPerRead> vectors;
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  for (const std::span<std::uint8_t> part : room.first(std::min(room.size(), kPartsPerRead))) {
+    vectors[message.msg_iovlen++] = {part.data(), part.size()};
+  }
+  const ssize_t count = recvmsg(descriptor, &message, MSG_DONTWAIT);
+  if (count > 0 && static_cast<std::size_t>(count) == total_size(room)) {
+    return static_cast<std::size_t>(count);
+  }
+  const bool fault = count < 0 && errno != EAGAIN && errno != EINTR;
+  if (fault) {
+    break_off(Error::from_errno(errno, "receive"));
+  }
+  // An end is read again when the watcher tells of it.
+  demand = count == 0 || fault ? Demand::None : Demand::Waiting;
+  widen_interest();
+  return count > 0 ? static_cast<std::size_t>(count) : 0;
 }
 
 // Once an event, so that one fast peer does not keep the loop for itself.

@@ -63,6 +63,13 @@ void TunnelLink::send_trailers(StreamId stream, const Fields& trailers) {
   }
 }
 
+void TunnelLink::offer(StreamId stream) {
+  if (!pump_->over()) {
+    pump_->h2().offer(stream);
+    pump_->touch();
+  }
+}
+
 std::size_t TunnelLink::unsent(StreamId stream) const {
   return pump_->over() ? 0 : pump_->h2().unsent(stream);
 }

@@ -10,31 +10,11 @@
 #include "common/base/limits.hpp"
 #include "common/h2/h2_session.hpp"
 #include "common/io/stream.hpp"
+#include "common/io/tunnel_stream_listener.hpp"
 #include "common/tunnel/control_message.hpp"
 #include "common/tunnel/liveness.hpp"
 
 namespace scpool {
-
-// Whoever uses one stream. It may reset its stream or destroy itself from inside any call; after
-// forget() or on_stream_closed it is not called again.
-class TunnelStreamListener {
- public:
-  TunnelStreamListener() = default;
-  TunnelStreamListener(const TunnelStreamListener&) = delete;
-  TunnelStreamListener& operator=(const TunnelStreamListener&) = delete;
-
-  virtual void on_head(Fields head) = 0;  // server side: the response, 1xx too
-  // What came together, in order: 1 to kMaxBodyParts pieces, valid during the call. The user calls
-  // TunnelLink::consumed when it has passed the bytes on.
-  virtual void on_body(std::span<const ByteView> parts) = 0;
-  virtual void on_trailers(Fields trailers) = 0;
-  virtual void on_end() = 0;
-  virtual void on_send_space() = 0;
-  virtual void on_stream_closed(H2Code code) = 0;
-
- protected:
-  ~TunnelStreamListener() = default;
-};
 
 class TunnelLinkListener {
  public:
@@ -112,6 +92,8 @@ class TunnelLink {
 
   void send(StreamId stream, ByteView data, bool end);
   void send_trailers(StreamId stream, const Fields& trailers);
+  // Body bytes that stay where they are until the stream's turn comes: its listener is asked then.
+  void offer(StreamId stream);
   std::size_t unsent(StreamId stream) const;  // stop at limits::kStreamSendBuffer
   void consumed(StreamId stream, std::size_t count);
   void reset(StreamId stream, H2Code code);

@@ -80,9 +80,14 @@ void TunnelLink::Pump::write_out() {
 }
 
 void TunnelLink::Pump::pull(std::size_t target) {
-  h2_.pull(outgoing_, target);
+  h2_.pull(outgoing_, target, this);
   sent_bytes_ += outgoing_.size();
   carrier_.accept(outgoing_);
+}
+
+std::size_t TunnelLink::Pump::fill(StreamId stream, Room room) {
+  TunnelStreamListener* user = listener_of(stream);
+  return user == nullptr ? 0 : user->on_turn(room);
 }
 
 // Until so much waits for the socket.

@@ -13,7 +13,7 @@
 
 namespace scpool {
 
-class TunnelLink::Pump final : public StreamListener {
+class TunnelLink::Pump final : public StreamListener, private BodySource {
  public:
   Pump(EventLoop& loop,
        std::unique_ptr<Stream> stream,
@@ -60,6 +60,7 @@ class TunnelLink::Pump final : public StreamListener {
   void on_bytes(ByteView bytes) override;
   void on_end() override;
   void on_failed(const Error& error) override;
+  std::size_t fill(StreamId stream, Room room) override;
 
   // tunnel_pump.cpp
   void receive(ByteView bytes);

@@ -35,7 +35,7 @@ class TlsSession {
   // Decrypts into `buffer`; 0 when there is nothing more now.
   std::size_t read(std::span<std::uint8_t> buffer);
   // Encrypts all of it (states Open and PeerClosed, before close()). The ciphertext is in
-  // `outgoing` then, up to 64 KiB of plaintext to a chunk.
+  // `outgoing` then, up to 128 KiB of plaintext to a chunk.
   void write(ByteView plaintext);
   // Adds a close_notify to `outgoing`.
   void close();

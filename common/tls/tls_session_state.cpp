@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kRecordSize = 16 * 1024;
 constexpr std::size_t kRecordOverhead = 32;  // TLS 1.2: 5 + 8 + 16; TLS 1.3: 5 + 1 + 16
 // Ciphertext is queued in runs of this many records, so that one system call can send a run.
-constexpr std::size_t kRunSize = 4 * kRecordSize;
+constexpr std::size_t kRunSize = 8 * kRecordSize;
 // Shorter runs are gathered in the queue's last chunk instead of getting one of their own.
 constexpr std::size_t kOwnChunk = 4 * 1024;
 
@@ -209,7 +209,7 @@ void TlsSession::Session::write_run(ByteView run) {
   if (staged.capacity() - staged.size() < needed) {
     flush_staged();
     // Behind a full record come others, as a rule.
-    staged = take_chunk(run.size() < kRecordSize ? needed : kRunSize + 5 * kRecordOverhead);
+    staged = take_chunk(run.size() < kRecordSize ? needed : kLargeChunk);
   }
   std::size_t done = 0;
   while (done < run.size()) {

@@ -35,7 +35,7 @@ struct TlsSession::Session {
   void note_first(ByteView ciphertext);
   void keep_incoming(ByteView ciphertext);
   void write(ByteView plaintext);
-  void write_run(ByteView run);  // 64 KiB at most
+  void write_run(ByteView run);  // 128 KiB at most
   void flush_staged();
   // An idle connection keeps none of OpenSSL's buffers, a busy one does not ask for them anew for
   // each record, as it would with SSL_MODE_RELEASE_BUFFERS.

@@ -65,6 +65,7 @@ void IngressConnection::deadline_passed() {
 }
 
 void IngressConnection::on_bytes(ByteView bytes) {
+  const std::size_t size = bytes.size();
   if (state_ == State::Lingering || state_ == State::Over) {
     return;
   }
@@ -77,6 +78,15 @@ void IngressConnection::on_bytes(ByteView bytes) {
   if (state_ == State::Reading || state_ == State::Exchanging) {
     pending_.append(bytes);
     pump();
+  }
+  if (pending_.empty() && state_ == State::Exchanging) {
+    exchange_->note_read(size);
+  }
+}
+
+void IngressConnection::on_readable() {
+  if (state_ == State::Exchanging) {
+    exchange_->offer();
   }
 }
 

@@ -47,6 +47,7 @@ class IngressConnection final : public StreamListener, public ExchangeListener {
   };
 
   void on_bytes(ByteView bytes) override;
+  void on_readable() override;
   void on_end() override;
   void on_drained() override;
   void on_failed(const Error& error) override;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/io/turn_reading.hpp"
+
 namespace scpool::server {
 
 namespace {
@@ -181,6 +183,27 @@ std::size_t IngressExchange::receive(ByteView bytes) {
   return taken;
 }
 
+void IngressExchange::note_read(std::size_t size) {
+  if (stream_ && begin_turns(browser_, size, upload_.plain_bytes())) {
+    offer();
+  }
+}
+
+void IngressExchange::offer() {
+  if (stream_) {
+    connection_->link().offer(*stream_);
+  }
+}
+
+std::size_t IngressExchange::on_turn(Room room) {
+  const std::size_t count = take_turn(browser_, room, upload_.plain_bytes());
+  upload_.skip(count);
+  if (response_ended_) {
+    watch_half_close();
+  }
+  return count;
+}
+
 void IngressExchange::upload_refused() {
   leave_stream(H2Code::Cancel);
   if (answer_.head_sent()) {
@@ -306,6 +329,7 @@ void IngressExchange::finish(ExchangeEnd end) {
     return;
   }
   phase_ = Phase::Over;
+  browser_.read_as_it_comes();
   answer_.flush();
   timer_.cancel();
   job_.end_request();

@@ -46,6 +46,10 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   void start();
   // Bytes from the browser behind the head; says how many it took.
   std::size_t receive(ByteView bytes);
+  // After what one read brought has been taken: a large body goes up by the stream's turns.
+  void note_read(std::size_t size);
+  // There is more of it.
+  void offer();
   // The browser's FIN.
   void receive_end();
   // The browser's queue has room again.
@@ -60,6 +64,7 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   void on_trailers(Fields trailers) override;
   void on_end() override;
   void on_send_space() override;
+  std::size_t on_turn(Room room) override;
   void on_stream_closed(H2Code code) override;
   void on_connection_free() override;
 

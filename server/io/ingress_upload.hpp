@@ -23,6 +23,10 @@ class IngressUpload {
 
   // Takes what the stream has room for; says how many bytes of the input that were.
   std::size_t receive(ByteView bytes, Target target);
+  // How many of the next bytes go up whatever they are; none as long as they are kept.
+  std::uint64_t plain_bytes() const { return started_ && !kept_all_ ? reader_.plain_bytes() : 0; }
+  // So many went up by the stream's turns.
+  void skip(std::size_t count) { reader_.skip(count); }
   // The raw way: the browser sends nothing more.
   void end_raw(Target target);
   // Everything that an earlier attempt has sent.

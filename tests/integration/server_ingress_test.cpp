@@ -415,6 +415,56 @@ TEST_CASE("a large upload is bounded on its way") {
   CHECK(got == kSize);
 }
 
+TEST_CASE("large uploads arrive byte by byte, and the connection serves what follows at once") {
+  Ingress i;
+  std::string body;
+  i.worker->at_head = [](auto&) {};
+  i.worker->at_end = [&body](auto& exchange) {
+    body = std::move(exchange.body);
+    exchange.answer({}, "done");
+  };
+  std::string text(9 * 1024 * 1024 + 5, '\0');
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    text[at] = static_cast<char>((at * 131 + at / 251) & 0xff);
+  }
+  std::string chunk;
+  append_chunk_start(text.size(), chunk);
+  const std::string start = "PUT http://s.test/ HTTP/1.1\r\nHost: s.test\r\n";
+  const auto browser = i.r.browser();
+  for (const std::string& upload :
+       {start + "Content-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text,
+        start + "Transfer-Encoding: chunked\r\n\r\n" + chunk + text + "\r\n0\r\n\r\n"}) {
+    body.clear();
+    browser->received.clear();
+    browser->stream->write(upload + get());  // pipelined
+    REQUIRE(run_until(i.loop, [&] { return body.size() == text.size(); }));
+    CHECK(body == text);
+    REQUIRE(run_until(
+        i.loop, [&] { return browser->received.rfind("done") != browser->received.find("done"); }));
+  }
+  CHECK(i.worker->requests == 4);
+}
+
+TEST_CASE("CONNECT: a large upload, its end, and an answer after that") {
+  Ingress i;
+  std::size_t got = 0;
+  i.worker->at_head = [&](auto& exchange) {
+    i.worker->link->respond(exchange.stream, {{":status", "200"}}, false);
+  };
+  i.worker->at_end = [&](auto& exchange) {
+    got = exchange.body.size();
+    i.worker->link->send(exchange.stream, as_bytes("thanks"), true);
+  };
+  const auto browser = i.r.browser();
+  i.ask(*browser, "CONNECT s.test:443 HTTP/1.1\r\nHost: s.test:443\r\n\r\n", "\r\n\r\n");
+  constexpr std::size_t kSize = 20 * 1024 * 1024 + 3;
+  browser->stream->write(std::string(kSize, 'u'));
+  browser->stream->end();
+  REQUIRE(run_until(i.loop, [&] { return browser->ended > 0; }));
+  CHECK(browser->received.ends_with("thanks"));
+  CHECK(got == kSize);
+}
+
 TEST_CASE("a connection whose place a newer one takes finishes what it has and gets nothing new") {
   Ingress i;
   ScriptedWorker::Exchange* running = nullptr;

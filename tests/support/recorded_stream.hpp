@@ -25,8 +25,9 @@ struct RecordedStream final : StreamListener {
   int opened = 0;
   int ended = 0;
   int drained = 0;
+  int readable = 0;
   std::optional<Error> failure;
-  std::function<void()> at_open, at_end, at_drained, at_failed;
+  std::function<void()> at_open, at_end, at_drained, at_failed, at_readable;
   std::function<void(ByteView)> at_bytes;
 
   void on_open() override {
@@ -46,6 +47,10 @@ struct RecordedStream final : StreamListener {
   void on_end() override {
     ++ended;
     call(at_end);
+  }
+  void on_readable() override {
+    ++readable;
+    call(at_readable);
   }
   void on_drained() override {
     ++drained;

@@ -31,6 +31,8 @@ class OriginExchange final : public OriginRelay {
   void on_site_end() override;
   void on_site_failed(const Error& error) override;
   void on_deadline() override;
+  std::uint64_t plain_bytes() const override;
+  void on_plain_bytes(std::size_t count) override;
 
   void start(Upload upload);
   void send_head();

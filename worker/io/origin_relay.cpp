@@ -52,6 +52,11 @@ void OriginRelay::on_end() {
 
 void OriginRelay::on_site_bytes(ByteView bytes) {
   pass_to_tunnel(bytes, false);
+  note_read(bytes.size());
+  watch_half_closed();
+}
+
+void OriginRelay::on_plain_bytes(std::size_t /*count*/) {
   watch_half_closed();
 }
 

@@ -23,6 +23,8 @@ class OriginRelay : public OriginRequest {
   void on_site_end() override;
   void on_site_failed(const Error& error) override;
   void on_deadline() override;
+  std::uint64_t plain_bytes() const override { return UINT64_MAX; }
+  void on_plain_bytes(std::size_t count) override;
 
   // What came before the site's connection stood; bounded by the stream's window.
   ByteQueue& early() { return early_; }

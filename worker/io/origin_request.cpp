@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/io/turn_reading.hpp"
 #include "worker/core/request_rules.hpp"
 #include "worker/io/http_log.hpp"
 
@@ -139,6 +140,28 @@ void OriginRequest::pass_to_tunnel(ByteView bytes, bool end) {
       place_.link->unsent(place_.stream) >= limits::kStreamSendBuffer) {
     site().pause_reading();
   }
+}
+
+void OriginRequest::note_read(std::size_t size) {
+  if (attached_ && site_ != nullptr && begin_turns(site(), size, plain_bytes())) {
+    offer();
+  }
+}
+
+void OriginRequest::offer() {
+  if (attached_) {
+    place_.link->offer(place_.stream);
+  }
+}
+
+std::size_t OriginRequest::on_turn(Room room) {
+  if (site_ == nullptr) {
+    return 0;
+  }
+  const std::size_t count = take_turn(site(), room, plain_bytes());
+  response_bytes_ += count;
+  on_plain_bytes(count);
+  return count;
 }
 
 void OriginRequest::end_with_trailers(const Fields& trailers) {

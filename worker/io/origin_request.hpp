@@ -60,6 +60,11 @@ class OriginRequest : public TunnelStreamListener {
 
   void on_head(Fields /*head*/) override {}  // the server side's
   void on_send_space() override;
+  std::size_t on_turn(Room room) override;
+  // How many of the site's next bytes are passed on whatever they are.
+  virtual std::uint64_t plain_bytes() const = 0;
+  // So many of them were.
+  virtual void on_plain_bytes(std::size_t count) = 0;
 
   OriginContext& context() { return context_; }
   const TunnelRequest& request() const { return request_; }
@@ -89,6 +94,8 @@ class OriginRequest : public TunnelStreamListener {
   void respond(const Fields& list, int status, bool end);
   // Reads no more from the site while the stream's send buffer is full.
   void pass_to_tunnel(ByteView bytes, bool end);
+  // After what one read of the site brought has been passed on.
+  void note_read(std::size_t size);
   void end_with_trailers(const Fields& trailers);
 
   // 4xx or 5xx with Proxy-Status when nothing was answered yet, else the stream is reset.
@@ -106,6 +113,7 @@ class OriginRequest : public TunnelStreamListener {
     explicit SiteEnd(OriginRequest& request) : request_(request) {}
     virtual ~SiteEnd() = default;
     void on_bytes(ByteView bytes) override { request_.on_site_bytes(bytes); }
+    void on_readable() override { request_.offer(); }
     void on_end() override { request_.on_site_end(); }
     void on_drained() override { request_.settle_credit(); }
     void on_failed(const Error& error) override { request_.on_site_failed(error); }
@@ -115,6 +123,7 @@ class OriginRequest : public TunnelStreamListener {
   };
 
   void settle_credit();
+  void offer();
 
   OriginContext& context_;
   TunnelPlace place_;

@@ -160,6 +160,7 @@ void OriginExchange::take_upgrade(const ResponseHead& head) {
 }
 
 void OriginExchange::take_body_bytes(ByteView bytes) {
+  const std::size_t size = bytes.size();
   pass_head();
   while (!bytes.empty() && !finished() && reader_->state() == BodyReader::State::NeedMore) {
     const BodyReader::Step step = reader_->receive(bytes);
@@ -184,6 +185,20 @@ void OriginExchange::take_body_bytes(ByteView bytes) {
                ProxyErrorOrigin::Site,
                "the site's body is not valid: " + reader_->problem().sentence},
               H2Code::InternalError);
+    return;
+  }
+  note_read(size);
+}
+
+std::uint64_t OriginExchange::plain_bytes() const {
+  return upgraded_ ? OriginRelay::plain_bytes() : reader_ ? reader_->plain_bytes() : 0;
+}
+
+void OriginExchange::on_plain_bytes(std::size_t count) {
+  if (upgraded_) {
+    OriginRelay::on_plain_bytes(count);
+  } else {
+    reader_->skip(count);
   }
 }
 

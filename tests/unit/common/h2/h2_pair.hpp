@@ -78,6 +78,7 @@ struct H2End {
   }
 
   H2Session session;
+  BodySource* source = nullptr;
   Consume consume = Consume::AtOnce;
   Keep keep = Keep::Bodies;
   std::set<StreamId> stalled;  // never consumed
@@ -105,7 +106,7 @@ struct H2Pair {
                    std::size_t target = 128 * 1024,
                    std::size_t cut = 64 * 1024) {
     ByteQueue wire;
-    from.session.pull(wire, target);
+    from.session.pull(wire, target, from.source);
     from.note(from.session.take_events());
     const bool moved = !wire.empty();
     while (!wire.empty()) {

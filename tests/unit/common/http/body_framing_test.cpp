@@ -293,3 +293,33 @@ TEST_CASE("written chunks read back the same") {
   CHECK(text == "1a\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nX-Sum: 1\r\n\r\n");
   CHECK(read_chunked(text).body.size() == 26);
 }
+
+TEST_CASE("how many bytes are the body's whatever they are, short of its end") {
+  BodyReader length({BodyKind::Length, 100});
+  CHECK(length.plain_bytes() == 99);
+  length.skip(90);
+  CHECK(length.plain_bytes() == 9);
+  CHECK(length.receive(as_bytes("0123456789next")).body.size() == 10);
+  CHECK(length.state() == State::Done);
+  CHECK(length.plain_bytes() == 0);
+
+  BodyReader chunked({BodyKind::Chunked, 0});
+  CHECK(chunked.plain_bytes() == 0);
+  chunked.receive(as_bytes("10\r\n"));
+  CHECK(chunked.plain_bytes() == 15);
+  chunked.skip(15);
+  CHECK(chunked.plain_bytes() == 0);
+  CHECK(as_text(chunked.receive(as_bytes("x\r\n")).body) == "x");
+  chunked.receive(as_bytes("\r\n0\r\n\r\n"));
+  CHECK(chunked.state() == State::Done);
+
+  BodyReader until_close({BodyKind::UntilClose, 0});
+  const std::uint64_t plain = until_close.plain_bytes();
+  CHECK(plain > std::uint64_t{1} << 40U);
+  until_close.skip(1000);
+  CHECK(until_close.plain_bytes() == plain);
+  until_close.receive_end();
+  CHECK(until_close.state() == State::Done);
+
+  CHECK(BodyReader({BodyKind::None, 0}).plain_bytes() == 0);
+}
