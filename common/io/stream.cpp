@@ -70,6 +70,12 @@ const TlsSession* Stream::tls() const {
   return block_->session.has_value() ? &*block_->session : nullptr;
 }
 
+void Stream::keep_tls_buffers(bool keep) {
+  if (block_->session) {
+    block_->session->keep_buffers(keep);
+  }
+}
+
 void Stream::write(ByteView bytes) {
   write_parts({&bytes, 1});
 }

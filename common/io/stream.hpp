@@ -74,6 +74,8 @@ class Stream {
   // were read already (STARTTLS-like upgrades) are not a case of ours.
   void start_tls(TlsSession session);
   const TlsSession* tls() const;
+  // As TlsSession::keep_buffers.
+  void keep_tls_buffers(bool keep);
 
   // Sends now what the kernel takes and queues the rest. Nothing is refused: the writer looks at
   // queued() and stops at limits::kWriteQueueHigh.

@@ -31,8 +31,12 @@ void TunnelLink::Pump::flush() {
     }
     deliver(h2_.take_events());
     go_on_draining();
-    if (was_quiet && users_streams() == 0) {
+    const bool rests = was_quiet && users_streams() == 0;
+    if (rests) {
       h2_.rest();
+    }
+    if (!suspended()) {
+      stream_->keep_tls_buffers(!rests);
     }
   }
   flushing_ = false;

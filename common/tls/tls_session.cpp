@@ -155,6 +155,13 @@ ByteQueue& TlsSession::outgoing() {
   return state_->outgoing;
 }
 
+void TlsSession::keep_buffers(bool keep) {
+  if (keep != state_->keeps_buffers) {
+    state_->keeps_buffers = keep;
+    state_->release_buffers();
+  }
+}
+
 Bytes TlsSession::channel_binding() const {
   SCPOOL_CHECK(state_->state == State::Open || state_->state == State::PeerClosed);
   Bytes binding(kBindingSize);

@@ -45,6 +45,9 @@ class TlsSession {
   ByteQueue& outgoing();
   std::size_t outgoing_size() const;
 
+  // OpenSSL's buffers, 34 KiB, stay between two batches, for who has many and tells when he rests.
+  void keep_buffers(bool keep);
+
   // RFC 9266: 32 bytes of label "EXPORTER-Channel-Binding". Only after the handshake.
   Bytes channel_binding() const;
   std::string alpn() const;

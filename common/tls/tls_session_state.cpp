@@ -143,7 +143,7 @@ void TlsSession::Session::flush_staged() {
 
 void TlsSession::Session::release_buffers() {
   // What is pending lies in them.
-  if (SSL_has_pending(ssl.get()) == 0) {
+  if (!keeps_buffers && SSL_has_pending(ssl.get()) == 0) {
     SSL_free_buffers(ssl.get());
   }
 }

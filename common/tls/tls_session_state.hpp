@@ -30,6 +30,7 @@ struct TlsSession::Session {
   Bytes staged;   // ciphertext of the running call
   ByteQueue outgoing;
   bool close_sent = false;
+  bool keeps_buffers = false;
 
   bool has_ciphertext() const;
   void note_first(ByteView ciphertext);
@@ -37,8 +38,8 @@ struct TlsSession::Session {
   void write(ByteView plaintext);
   void write_run(ByteView run);  // 128 KiB at most
   void flush_staged();
-  // An idle connection keeps none of OpenSSL's buffers, a busy one does not ask for them anew for
-  // each record, as it would with SSL_MODE_RELEASE_BUFFERS.
+  // An idle connection keeps none of OpenSSL's buffers; one that is not does not ask for them anew
+  // for each record, as it would with SSL_MODE_RELEASE_BUFFERS, but for each batch, or never.
   void release_buffers();
   void shake_hands();
   // Sets state and error after a call that returned `result`, unless it only wants more bytes.

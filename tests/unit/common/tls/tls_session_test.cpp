@@ -1,6 +1,7 @@
 #include "common/tls/tls_session.hpp"
 
 #include <doctest/doctest.h>
+#include <malloc.h>
 #include <openssl/ssl.h>
 
 #include <array>
@@ -75,6 +76,32 @@ TEST_CASE("text passes both ways, cut at every byte of the ciphertext") {
   pair.server.write(as_bytes("from the server"));
   settle(pair.server, pair.client);
   CHECK(read_all(pair.client) == "from the server");
+}
+
+TEST_CASE("buffers that are kept are there between two batches, and gone when they need not be") {
+  const TlsPairContexts contexts;
+  Pair pair(contexts);
+  const auto in_use = [] { return mallinfo2().uordblks; };
+  const auto exchange = [&pair](std::string_view text) {
+    pair.client.write(as_bytes(text));
+    settle(pair.client, pair.server);
+    CHECK(read_all(pair.server) == text);
+    pair.server.write(as_bytes(text));
+    settle(pair.client, pair.server);
+    CHECK(read_all(pair.client) == text);
+  };
+  exchange("warm");
+  const std::size_t before = in_use();
+  pair.client.keep_buffers(true);
+  exchange("kept");
+  exchange("kept again");
+#ifndef __SANITIZE_ADDRESS__  // its heap tells nothing
+  CHECK(in_use() >= before + 2 * 16 * 1024);
+  pair.client.keep_buffers(false);
+  CHECK(in_use() < before + 4 * 1024);
+#endif
+  pair.client.keep_buffers(false);
+  exchange("given back");
 }
 
 TEST_CASE("100 MiB arrive byte for byte, in full records and few chunks") {
