@@ -55,12 +55,16 @@ SessionState::~SessionState() {
 }
 
 StreamState* SessionState::find(StreamId stream) {
-  const auto found = streams.find(stream);
-  return found == streams.end() ? nullptr : &found->second;
+  const auto* found = streams.find(stream);
+  return found == nullptr ? nullptr : found->get();
 }
 
 StreamState& SessionState::add(StreamId stream) {
-  return streams.try_emplace(stream, settings.stream_window).first->second;
+  std::unique_ptr<StreamState>& state = streams[stream];
+  if (state == nullptr) {
+    state = StreamState::take(settings.stream_window);
+  }
+  return *state;
 }
 
 void SessionState::submit_reset(StreamId stream, StreamState& state, H2Code code) {
@@ -149,11 +153,11 @@ void SessionState::end_sent(StreamId stream) {
 }
 
 void SessionState::closed(StreamId stream, H2Code code) {
-  const auto found = streams.find(stream);
-  if (found == streams.end()) {
+  auto* const found = streams.find(stream);
+  if (found == nullptr) {
     return;
   }
-  StreamState& state = found->second;
+  StreamState& state = **found;
   const bool complete = role == H2Role::Client ? state.end_received : state.end_sent;
   if (code == H2Code::NoError && !complete) {
     code = H2Code::Cancel;
@@ -163,7 +167,8 @@ void SessionState::closed(StreamId stream, H2Code code) {
   if (state.known) {
     events.emplace_back(StreamClosed{stream, code});
   }
-  streams.erase(found);
+  StreamState::keep(std::move(*found));
+  streams.erase(stream);
 }
 
 void SessionState::release_held(StreamState& state) {
@@ -189,10 +194,10 @@ void SessionState::settle_credit() {
   while (held_total > settings.max_held && owed > window / 2) {
     const auto slowest =
         std::min_element(streams.begin(), streams.end(), [](const auto& left, const auto& right) {
-          return left.second.stalled_since() < right.second.stalled_since();
+          return left.second->stalled_since() < right.second->stalled_since();
         });
     SCPOOL_CHECK(slowest != streams.end());
-    submit_reset(slowest->first, slowest->second, H2Code::EnhanceYourCalm);
+    submit_reset(slowest->first, *slowest->second, H2Code::EnhanceYourCalm);
   }
   if (held_total <= settings.max_held && owed >= window / 8) {
     nghttp2_submit_window_update(native, NGHTTP2_FLAG_NONE, 0, owed);

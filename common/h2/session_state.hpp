@@ -3,10 +3,11 @@
 // write down here what happened; everything else is done after the library call returned.
 #pragma once
 
+#include <memory>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
+#include "common/base/id_table.hpp"
 #include "common/h2/frame_batch.hpp"
 #include "common/h2/h2_session.hpp"
 #include "common/h2/session_memory.hpp"
@@ -20,6 +21,10 @@ struct StreamState {
   enum class Turn { Idle, Waiting, Sending };  // in the order of sending streams
 
   explicit StreamState(std::uint32_t window) : credit(window) {}
+
+  // One for a new stream, with the memory of one that is gone when there is one, and back.
+  static std::unique_ptr<StreamState> take(std::uint32_t window);
+  static void keep(std::unique_ptr<StreamState> state);
 
   // In consumptions; for ever later when nobody waits for anything of it.
   std::uint64_t stalled_since() const { return held > 0 ? last_progress : UINT64_MAX; }
@@ -101,7 +106,7 @@ class SessionState {
   H2Settings settings;
   SessionMemory memory;
   nghttp2_session* native = nullptr;
-  std::unordered_map<StreamId, StreamState> streams;
+  IdTable<StreamId, std::unique_ptr<StreamState>> streams;
   std::vector<H2Event> events;
   std::vector<H2Event> spare_events;  // memory for the next
   std::optional<Error> failure;

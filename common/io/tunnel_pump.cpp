@@ -58,8 +58,7 @@ void TunnelLink::Pump::abandon() {
 }
 
 TunnelLink::Pump::StreamUse* TunnelLink::Pump::find(StreamId stream) {
-  const auto found = uses_.find(stream);
-  return found == uses_.end() ? nullptr : &found->second;
+  return uses_.find(stream);
 }
 
 // Nobody, when the user has reset the stream or gone away.
@@ -260,12 +259,12 @@ void TunnelLink::Pump::take(h2::StreamClosed& event) {
     canary_failed();
     return;
   }
-  const auto found = uses_.find(event.stream);
-  if (found == uses_.end()) {
+  const StreamUse* found = uses_.find(event.stream);
+  if (found == nullptr) {
     return;
   }
-  TunnelStreamListener* user = found->second.listener;
-  uses_.erase(found);
+  TunnelStreamListener* user = found->listener;
+  uses_.erase(event.stream);
   if (user != nullptr) {
     user->on_stream_closed(event.code);
   }

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <set>
-#include <unordered_map>
 
+#include "common/base/id_table.hpp"
 #include "common/io/timer.hpp"
 #include "common/io/tunnel_link.hpp"
 #include "common/io/tunnel_progress.hpp"
@@ -118,7 +118,7 @@ class TunnelLink::Pump final : public StreamListener, private BodySource {
   std::vector<ByteView> payload_;  // of one read
   H2Session h2_;
   Phase phase_ = Phase::Opening;
-  std::unordered_map<StreamId, StreamUse> uses_;
+  IdTable<StreamId, StreamUse> uses_;
   std::optional<Error> peer_error_;  // its GOAWAY
   TurnEnd turn_end_;
   Timer next_turn_;
