@@ -10,6 +10,15 @@ namespace {
 
 constexpr std::size_t kChunkSize = kSmallChunk;
 
+// Not more than twice what it is for, but for very little.
+std::size_t chunk_size_for(std::size_t size) {
+  constexpr std::size_t kLeast = 512;
+  if (size > kLeast && size <= kLittleChunk) {
+    return kLittleChunk;
+  }
+  return std::clamp(size, kLeast, kChunkSize);
+}
+
 }  // namespace
 
 ByteView as_bytes(std::string_view text) {
@@ -24,7 +33,7 @@ void ByteQueue::append(ByteView bytes) {
   size_ += bytes.size();
   while (!bytes.empty()) {
     if (chunks_.empty() || chunks_.back().size() == chunks_.back().capacity()) {
-      chunks_.push_back(take_chunk(std::clamp<std::size_t>(bytes.size(), 512, kChunkSize)));
+      chunks_.push_back(take_chunk(chunk_size_for(bytes.size())));
     }
     Bytes& last = chunks_.back();
     const std::size_t count = std::min(bytes.size(), last.capacity() - last.size());
@@ -117,6 +126,10 @@ void ByteQueue::splice(ByteQueue& other) {
 }
 
 void ByteQueue::clear() {
+  constexpr std::size_t kMostKept = 16;  // places of chunks
+  if (chunks_.capacity() > kMostKept) {
+    chunks_ = std::vector<Bytes>();
+  }
   chunks_.clear();
   first_ = 0;
   front_offset_ = 0;

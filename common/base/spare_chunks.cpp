@@ -6,13 +6,26 @@
 namespace scpool {
 namespace {
 
-struct SpareChunks {
-  static constexpr std::size_t kMostSmall = 64;
-  static constexpr std::size_t kMostLarge = 12;
-  std::vector<Bytes> small;
-  std::vector<Bytes> large;
+// Chunks of one size, and how many of them are kept.
+struct Spares {
+  std::size_t capacity;
+  std::size_t most;
+  std::vector<Bytes> chunks;
 };
-thread_local SpareChunks spares;
+thread_local Spares little{kLittleChunk, 64, {}};
+thread_local Spares small{kSmallChunk, 64, {}};
+thread_local Spares large{kLargeChunk, 12, {}};
+
+// Null for sizes that are not kept.
+Spares* spares_of(std::size_t capacity) {
+  if (capacity == kSmallChunk) {
+    return &small;
+  }
+  if (capacity == kLittleChunk) {
+    return &little;
+  }
+  return capacity == kLargeChunk ? &large : nullptr;
+}
 
 }  // namespace
 
@@ -20,14 +33,14 @@ Bytes take_used_chunk(std::size_t capacity) {
   if (capacity > kSmallChunk && capacity < kLargeChunk) {
     capacity = kLargeChunk;
   }
-  std::vector<Bytes>& kept = capacity == kSmallChunk ? spares.small : spares.large;
-  if ((capacity != kSmallChunk && capacity != kLargeChunk) || kept.empty()) {
-    Bytes fresh;
-    fresh.reserve(capacity);
-    return fresh;
+  Bytes chunk;
+  Spares* spares = spares_of(capacity);
+  if (spares == nullptr || spares->chunks.empty()) {
+    chunk.reserve(capacity);
+  } else {
+    chunk = std::move(spares->chunks.back());
+    spares->chunks.pop_back();
   }
-  Bytes chunk = std::move(kept.back());
-  kept.pop_back();
   return chunk;
 }
 
@@ -39,11 +52,9 @@ Bytes take_chunk(std::size_t capacity) {
 
 void keep_chunk(Bytes&& chunk) {
 #ifndef __SANITIZE_ADDRESS__  // there, a view of bytes that were dropped is to be found
-  const std::size_t capacity = chunk.capacity();
-  if (capacity == kSmallChunk && spares.small.size() < SpareChunks::kMostSmall) {
-    spares.small.push_back(std::move(chunk));
-  } else if (capacity == kLargeChunk && spares.large.size() < SpareChunks::kMostLarge) {
-    spares.large.push_back(std::move(chunk));
+  Spares* spares = spares_of(chunk.capacity());
+  if (spares != nullptr && spares->chunks.size() < spares->most) {
+    spares->chunks.push_back(std::move(chunk));
   }
 #else
   chunk = Bytes();

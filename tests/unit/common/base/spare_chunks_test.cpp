@@ -6,6 +6,8 @@ using namespace scpool;
 
 TEST_CASE("a chunk is empty and as large as asked, new or used before") {
   for (const std::size_t capacity : {std::size_t{512},
+                                     kLittleChunk,
+                                     kLittleChunk + 1,
                                      kSmallChunk,
                                      kSmallChunk + 1,
                                      std::size_t{65'600},
