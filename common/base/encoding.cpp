@@ -60,13 +60,19 @@ std::optional<Bytes> decode(std::string_view text, std::string_view alphabet) {
 }  // namespace
 
 std::string to_hex(ByteView bytes) {
-  std::string text(bytes.size() * 2, '\0');
-  auto out = text.begin();
-  for (const std::uint8_t byte : bytes) {
-    *out++ = kHexDigits[byte >> 4U];
-    *out++ = kHexDigits[byte & 15U];
-  }
+  std::string text;
+  append_hex(bytes, text);
   return text;
+}
+
+void append_hex(ByteView bytes, std::string& out) {
+  const std::size_t before = out.size();
+  out.resize(before + 2 * bytes.size());
+  char* place = out.data() + before;
+  for (const std::uint8_t byte : bytes) {
+    *place++ = kHexDigits[byte >> 4U];
+    *place++ = kHexDigits[byte & 15U];
+  }
 }
 
 bool is_hex(std::string_view text) {

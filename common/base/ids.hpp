@@ -1,8 +1,10 @@
 // Identifiers that cannot be mixed up. A Generation never repeats within a pool's state directory.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <utility>
@@ -49,7 +51,11 @@ struct std::hash<scpool::NumberId<Tag, Integer>> {
 
 template <class Tag>
 struct std::hash<scpool::TextId<Tag>> {
+  // Identifiers that are kept are random, and made by us: their last digits tell them apart.
   std::size_t operator()(const scpool::TextId<Tag>& id) const noexcept {
-    return std::hash<std::string>{}(id.value);
+    std::uint64_t last = 0;
+    const std::size_t size = std::min(id.value.size(), sizeof last);
+    std::memcpy(&last, id.value.data() + id.value.size() - size, size);
+    return static_cast<std::size_t>(last * 0x9e3779b97f4a7c15U >> 11U);
   }
 };

@@ -54,6 +54,12 @@ std::string random_hex(std::size_t bytes) {
 }
 
 std::string random_id(std::size_t bytes) {
+  std::string id;
+  append_random_id(bytes, id);
+  return id;
+}
+
+void append_random_id(std::size_t bytes, std::string& out) {
   constexpr std::size_t kStore = 4096;
   constexpr std::size_t kMax = 64;
   SCPOOL_CHECK(bytes <= kMax);
@@ -61,9 +67,8 @@ std::string random_id(std::size_t bytes) {
   if (store.size() < bytes) {
     store = random_secret_bytes(kStore);
   }
-  const std::string id = to_hex(ByteView(store).last(bytes));
+  append_hex(ByteView(store).last(bytes), out);
   store.resize(store.size() - bytes);
-  return id;
 }
 
 std::uint64_t random_seed() {

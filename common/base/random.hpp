@@ -33,6 +33,7 @@ std::string random_hex(std::size_t bytes);
 // The same digits from a store that is filled in one go: for identifiers that are made by the
 // thousand and keep no secret. At most 64 bytes.
 std::string random_id(std::size_t bytes);
+void append_random_id(std::size_t bytes, std::string& out);
 // A seed for `Random` that differs at each start.
 std::uint64_t random_seed();
 

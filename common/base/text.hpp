@@ -15,6 +15,7 @@
 namespace scpool {
 
 std::string to_hex(ByteView bytes);  // lower case
+void append_hex(ByteView bytes, std::string& out);
 bool is_hex(std::string_view text);  // at least one digit, lower case only
 
 std::string to_base64(ByteView bytes);     // RFC 4648 section 4, padded

@@ -8,6 +8,10 @@ namespace scpool::server {
 
 namespace {
 
+Error ended() {
+  return {ErrorKind::NotFound, "the job has ended"};
+}
+
 Error no_tunnel(const JobAddress& address) {
   return {ErrorKind::NotFound,
           "no tunnel named \"" + address.tunnel_name + "\" is running for this account"};
@@ -163,10 +167,19 @@ bool JobRegistry::is_out_of_reach(const TunnelId& tunnel, Instant now) const {
 
 Result<TunnelId> JobRegistry::tunnel_for(const JobId& id, Instant now) {
   const auto found = jobs_.find(id);
+  return found == jobs_.end() ? ended() : tunnel_of(found->second, now);
+}
+
+Result<TunnelId> JobRegistry::request_started(const JobId& id, Instant now) {
+  const auto found = jobs_.find(id);
   if (found == jobs_.end()) {
-    return Error(ErrorKind::NotFound, "the job has ended");
+    return ended();
   }
-  Job& job = found->second;
+  ++found->second.requests;
+  return tunnel_of(found->second, now);
+}
+
+Result<TunnelId> JobRegistry::tunnel_of(Job& job, Instant now) {
   if (!is_out_of_reach(job.tunnel, now)) {
     return job.tunnel;
   }
@@ -221,12 +234,6 @@ void JobRegistry::connection_closed(const JobId& id, Instant now) {
   SCPOOL_CHECK(found->second.connections > 0);
   if (--found->second.connections == 0) {
     found->second.idle_since = now;
-  }
-}
-
-void JobRegistry::request_started(const JobId& id) {
-  if (const auto found = jobs_.find(id); found != jobs_.end()) {
-    ++found->second.requests;
   }
 }
 

@@ -76,7 +76,9 @@ class JobRegistry {
 
   void connection_opened(const JobId& id);
   void connection_closed(const JobId& id, Instant now);
-  void request_started(const JobId& id);
+  // A request that begins counts from here on until request_ended, whether there is a tunnel for it
+  // or not.
+  Result<TunnelId> request_started(const JobId& id, Instant now);
   void request_ended(const JobId& id, Instant now);
   void end(const JobId& id);
   void end_all_of(const std::string& account);
@@ -103,6 +105,7 @@ class JobRegistry {
                             const std::string& name,
                             const TunnelId& besides) const;
   void assign(Job& job, const Tunnel* tunnel);
+  Result<TunnelId> tunnel_of(Job& job, Instant now);
   bool is_out_of_reach(const TunnelId& tunnel, Instant now) const;
   Instant deadline_of(const Job& job) const;
 

@@ -151,21 +151,20 @@ void IngressConnection::begin_request(RequestHead& head) {
     refuse(*refusal, more, head.method);
     return;
   }
-  IngressRequest request;
-  if (const auto refusal = read_ingress_request(std::move(head), parts_.node, request)) {
-    refuse(*refusal, Fields{}, request.method);
+  if (const auto refusal = read_ingress_request(std::move(head), parts_.node, request_)) {
+    refuse(*refusal, Fields{}, request_.method);
     return;
   }
   if (draining_) {
-    request.keep_alive = false;
+    request_.keep_alive = false;
   }
-  if (request.kind == IngressKind::LocalOptions) {
-    answer_options(request);
+  if (request_.kind == IngressKind::LocalOptions) {
+    answer_options(request_);
     return;
   }
   state_ = State::Exchanging;
   exchange_ = std::make_unique<IngressExchange>(
-      parts_, login_.job(), *stream_, std::move(request), login_.client(), *this);
+      parts_, login_.job(), *stream_, request_, login_.client(), *this);
   exchange_->start();
 }
 

@@ -79,7 +79,8 @@ class IngressConnection final : public StreamListener, public ExchangeListener {
   std::size_t queued_before_ = 0;
   State state_ = State::Reading;
   HeadParser parser_{HeadParser::Kind::Request};
-  ByteQueue pending_;  // read and not used yet
+  ByteQueue pending_;       // read and not used yet
+  IngressRequest request_;  // the running one
   std::unique_ptr<IngressExchange> exchange_;
   std::optional<ExchangeEnd> exchange_end_;
   bool pumping_ = false;

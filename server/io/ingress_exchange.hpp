@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/spared.hpp"
 #include "common/io/timer.hpp"
 #include "server/core/retry_policy.hpp"
 #include "server/io/browser_answer.hpp"
@@ -33,12 +34,15 @@ class ExchangeListener {
   ~ExchangeListener() = default;
 };
 
-class IngressExchange final : private TunnelStreamListener, private ConnectionWaiter {
+class IngressExchange final : public Spared<IngressExchange>,
+                              private TunnelStreamListener,
+                              private ConnectionWaiter {
  public:
+  // `request`, of the browser connection, outlives this until it has said that it is over.
   IngressExchange(ServerParts& parts,
                   IngressJob& job,
                   Stream& browser,
-                  IngressRequest&& request,
+                  IngressRequest& request,
                   const std::string& client,
                   ExchangeListener& listener);
   ~IngressExchange();
@@ -87,7 +91,7 @@ class IngressExchange final : private TunnelStreamListener, private ConnectionWa
   ServerParts& parts_;
   IngressJob& job_;
   Stream& browser_;
-  IngressRequest request_;
+  IngressRequest& request_;
   const std::string& client_;
   ExchangeListener& listener_;
   BrowserAnswer answer_;

@@ -25,9 +25,6 @@ void IngressJob::release() {
 }
 
 Result<void> IngressJob::bind() {
-  if (!id_.empty() && ledger_.jobs().find(id_) != nullptr) {
-    return {};
-  }
   id_.value.clear();
   Result<JobId> found = Error(ErrorKind::NotFound, "the job has ended");
   if (!grant_.one_job) {
@@ -45,17 +42,24 @@ Result<void> IngressJob::bind() {
 }
 
 Result<TunnelId> IngressJob::tunnel() {
-  if (const Result<void> bound = bind(); !bound) {
-    return bound.error();
+  Result<TunnelId> tunnel = ask();
+  if (!tunnel && ledger_.jobs().find(id_) == nullptr) {
+    if (const Result<void> bound = bind(); !bound) {
+      return bound.error();
+    }
+    tunnel = ask();
   }
-  if (requested_ != id_) {
-    end_request();
-    requested_ = id_;
-    ledger_.jobs().request_started(id_);
-  }
-  Result<TunnelId> tunnel = ledger_.jobs().tunnel_for(id_, ledger_.now());
   ledger_.settle();
   return tunnel;
+}
+
+Result<TunnelId> IngressJob::ask() {
+  if (requested_ == id_) {
+    return ledger_.jobs().tunnel_for(id_, ledger_.now());
+  }
+  end_request();
+  requested_ = id_;
+  return ledger_.jobs().request_started(id_, ledger_.now());
 }
 
 void IngressJob::end_request() {

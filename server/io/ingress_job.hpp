@@ -38,6 +38,7 @@ class IngressJob {
  private:
   void release();
   Result<void> bind();
+  Result<TunnelId> ask();
 
   Ledger& ledger_;
   IngressGrant grant_;

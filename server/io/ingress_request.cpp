@@ -30,11 +30,23 @@ bool is_request_id(std::string_view text) {
          });
 }
 
-std::string take_request_id(RequestHead& head) {
+void take_request_id(RequestHead& head, std::string& id) {
   const auto given = head.fields.find("x-request-id");
-  std::string id = given && is_request_id(*given) ? std::string(*given) : random_id(16);
+  if (given && is_request_id(*given)) {
+    id = *given;
+  } else {
+    append_random_id(16, id);
+  }
   head.fields.set("X-Request-Id", id);
-  return id;
+}
+
+// What is filled only for some, with the memory of the request before.
+void clear_request(IngressRequest& request) {
+  request.kind = IngressKind::Exchange;
+  request.h2 = Fields();
+  for (std::string* text : {&request.request_id, &request.accept, &request.websocket_key}) {
+    text->clear();
+  }
 }
 
 // Max-Forwards of OPTIONS and TRACE (RFC 9110 section 7.6.2). True: the request is for us.
@@ -126,6 +138,7 @@ Problem read_absolute(RequestHead&& head, const std::string& node, IngressReques
 std::optional<IngressRefusal> read_ingress_request(RequestHead&& head,
                                                    const std::string& node,
                                                    IngressRequest& request) {
+  clear_request(request);
   request.method = head.method;
   auto plan = request_body_plan(head);
   if (const auto* problem = std::get_if<HeadProblem>(&plan)) {
@@ -141,7 +154,7 @@ std::optional<IngressRefusal> read_ingress_request(RequestHead&& head,
                        !head.fields.lists("proxy-connection", "close");
   request.expects_continue = head.minor_version == 1 && request.body.kind != BodyKind::None &&
                              head.fields.lists("expect", "100-continue");
-  request.request_id = take_request_id(head);
+  take_request_id(head, request.request_id);
   if (head.method == "CONNECT") {
     return read_connect(head, request);
   }

@@ -37,8 +37,8 @@ struct IngressRefusal {
   std::string sentence;
 };
 
-// Fills an empty `request`, whose method is right even when there is something to refuse. `node`:
-// our name in Via; seen in the request already, it is a loop (508).
+// Fills `request`, whatever it was before; its method is right even when there is something to
+// refuse. `node`: our name in Via; seen in the request already, it is a loop (508).
 std::optional<IngressRefusal> read_ingress_request(RequestHead&& head,
                                                    const std::string& node,
                                                    IngressRequest& request);

@@ -73,6 +73,10 @@ TEST_CASE("a request reaches the worker in one form and its answer comes back") 
            browser->received.rfind("hello") != browser->received.find("hello");
   }));
   CHECK(i.worker->requests == 3);
+  // Nothing of the first one is left in those that came after it.
+  const Fields& last = i.worker->exchanges.rbegin()->second->head;
+  CHECK(last.find("x-request-id").value_or("").size() == 32);
+  CHECK(last.size() == 6);
 }
 
 TEST_CASE("bodies: chunked both ways, trailers, interim answers, HEAD, 204") {

@@ -142,7 +142,7 @@ class SimulatedServer {
       CHECK(tunnels_.find(jobs_.find(fresh)->tunnel)->takes_jobs());
     }
     jobs_.connection_opened(job.value());
-    jobs_.request_started(job.value());
+    static_cast<void>(jobs_.request_started(job.value(), moment_.now));
     if (random_.chance(0.5)) {
       jobs_.request_ended(job.value(), moment_.now);
     } else {

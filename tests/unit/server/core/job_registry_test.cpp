@@ -90,7 +90,7 @@ TEST_CASE("a kept-alive connection without a request does not hold a draining me
   r.running(1);
   const JobId job = r.jobs.use_implicit(job_id(1), labelled("a"), at(0s)).value();
   r.jobs.connection_opened(job);
-  r.jobs.request_started(job);
+  CHECK(r.jobs.request_started(job, at(0s).now).value() == tunnel_id(1));
   r.tunnels.remove(tunnel_id(1), "sigterm", DeleteWait::ForJobs, 1, at(1s));
   CHECK(r.jobs.next_deadline() == kNever);
   r.jobs.request_ended(job, at(60s).now);
@@ -99,6 +99,7 @@ TEST_CASE("a kept-alive connection without a request does not hold a draining me
   CHECK(r.jobs.find(job) == nullptr);
   r.jobs.connection_closed(job, at(70s).now);  // finds nobody
   r.jobs.request_ended(job, at(70s).now);
+  CHECK_FALSE(r.jobs.request_started(job, at(70s).now).ok());
 }
 
 TEST_CASE("a job moves to a mate only when its tunnel is gone") {
