@@ -60,12 +60,12 @@ struct Parts {
 // What nearly all are: a name or an IPv4 address, and maybe a port. Nothing for
 // everything else, be it right or wrong.
 std::optional<Parts> plain_parts(std::string_view text, std::uint16_t default_port) {
-  const std::size_t end = http::first_outside(text, http::CharacterClass::Host);
+  std::size_t end = 0;
   char before = '.';
   bool empty_label = false;
-  for (const char c : text.substr(0, end)) {
-    empty_label |= c == '.' && before == '.';
-    before = c;
+  for (; end < text.size() && http::is_in_class(text[end], http::CharacterClass::Host); ++end) {
+    empty_label |= text[end] == '.' && before == '.';
+    before = text[end];
   }
   if (end == 0 || end > kMaxHost + 1 || empty_label) {
     return std::nullopt;
@@ -120,16 +120,15 @@ std::uint16_t default_port(std::string_view scheme) {
 }
 
 std::string Authority::text() const {
-  std::array<char, 5> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), port).ptr;
-  std::string text;
-  text.reserve(host.size() + digits.size() + 3);
+  std::array<char, 6> behind{':'};
+  const char* const end = std::to_chars(behind.data() + 1, behind.data() + behind.size(), port).ptr;
+  const std::string_view tail(behind.data(), static_cast<std::size_t>(end - behind.data()));
   if (is_ipv6_literal) {
-    text.append("[").append(host).append("]");
-  } else {
-    text.append(host);
+    return std::string("[").append(host).append("]").append(tail);
   }
-  return text.append(":").append(digits.data(), end);
+  std::string text;
+  text.reserve(host.size() + tail.size());  // not more: a short one needs no memory then
+  return text.append(host).append(tail);
 }
 
 std::string Authority::host_field(std::string_view scheme) const {
@@ -174,9 +173,8 @@ std::variant<AbsoluteTarget, HeadProblem> parse_absolute_target(std::string_view
   }
   const std::string_view rest = target.substr(separator + 3);
   // Not find_first_of, which looks each character up by a call.
-  const auto authority_end = static_cast<std::size_t>(
-      std::find_if(rest.begin(), rest.end(), [](char c) { return c == '/' || c == '?'; }) -
-      rest.begin());
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const std::size_t authority_end = std::min(rest.substr(0, slash).find('?'), slash);
   auto authority = parse_authority(rest.substr(0, authority_end), port);
   if (auto* problem = std::get_if<HeadProblem>(&authority)) {
     return std::move(*problem);

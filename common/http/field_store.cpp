@@ -6,7 +6,7 @@
 namespace scpool {
 namespace {
 
-constexpr std::size_t kMostKept = 64;
+constexpr std::size_t kMostKept = 128;
 constexpr std::size_t kMostText = 2048;
 constexpr std::size_t kMostPlaces = 64;
 

@@ -1,6 +1,7 @@
 // What a list of fields is made of: its lines in one text, their places, and which names they may
 // have. The memory of lists that are gone serves the next ones, so that a head costs no
-// allocation. Extra to the layout because fields.hpp holds no more; for fields.cpp alone.
+// allocation. Extra to the layout because fields.hpp holds no more; for fields.cpp and, to write
+// heads, head_text.cpp.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +44,7 @@ struct FieldStore {
   Place write(std::string_view name, std::string_view value);
   void add_line(std::string_view line, std::size_t name_size);
 
-  // Empty, with memory of one that was kept when there is one. Per thread, at most 200 KiB.
+  // Empty, with memory of one that was kept when there is one. Per thread, at most 360 KiB.
   static std::unique_ptr<FieldStore> take();
   static void keep(std::unique_ptr<FieldStore> store);
 };

@@ -42,9 +42,11 @@ Fields& Fields::operator=(const Fields& other) {
 }
 
 Fields& Fields::operator=(Fields&& other) noexcept {
-  std::unique_ptr<FieldStore> taken = std::move(other.store_);
-  drop();
-  store_ = std::move(taken);
+  if (store_ != other.store_) {  // else both are empty
+    std::unique_ptr<FieldStore> taken = std::move(other.store_);
+    drop();
+    store_ = std::move(taken);
+  }
   return *this;
 }
 
@@ -62,8 +64,9 @@ Fields::Place Fields::write(std::string_view name, std::string_view value) {
 }
 
 void Fields::add(std::string_view name, std::string_view value) {
-  const Place place = write(name, value);
-  store_->places.push_back(place);
+  FieldStore& own = store();
+  const bool fits = own.has_room(name.size() + value.size() + FieldStore::kFraming);
+  own.places.push_back(fits ? own.write(name, value) : write_growing(own, name, value));
 }
 
 void Fields::add_joined(std::string_view name, std::initializer_list<std::string_view> parts) {
@@ -107,6 +110,11 @@ void Fields::prepend(std::initializer_list<Field> fields) {
     const Place place = write(field.name, field.value);
     places[before++] = place;
   }
+}
+
+void Fields::remove_first(std::size_t count) {
+  store_->places.erase(store_->places.begin(),
+                       store_->places.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void Fields::lower_names() {
@@ -157,8 +165,15 @@ bool Fields::lists(std::string_view name, std::string_view member) const {
       name, [member](std::string_view other) { return equals_ignoring_case(member, other); });
 }
 
-// Lines that follow each other in the text go as one.
 void Fields::append_lines(std::string& out) const {
+  const std::size_t before = out.size();
+  out.resize(before + bytes());
+  const char* const end = put_lines(out.data() + before);
+  out.resize(static_cast<std::size_t>(end - out.data()));
+}
+
+// Lines that follow each other in the text go as one.
+char* Fields::put_lines(char* out) const {
   std::string_view run;
   for (const Place& place : places()) {
     const char* const line = store_->text.data() + place.at;
@@ -166,11 +181,11 @@ void Fields::append_lines(std::string& out) const {
     if (run.data() + run.size() == line) {
       run = {run.data(), run.size() + size};
     } else {
-      out.append(run);
+      out = put_text(out, run);
       run = {line, size};
     }
   }
-  out.append(run);
+  return put_text(out, run);
 }
 
 bool operator==(const Fields& left, const Fields& right) {

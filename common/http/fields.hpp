@@ -66,8 +66,7 @@ class Fields {
 
   // Room for `count` fields whose names and values have `bytes` bytes together.
   void reserve(std::size_t count, std::size_t bytes);
-  // Of all lines, those of removed fields too.
-  std::size_t bytes() const { return store_ ? store_->used : 0; }
+  std::size_t bytes() const { return store_ ? store_->used : 0; }  // of removed ones too
 
   // Name and value may be parts of this list.
   void add(std::string_view name, std::string_view value);
@@ -78,6 +77,7 @@ class Fields {
   // Puts these before all others.
   void prepend(std::initializer_list<Field> fields);
   void lower_names();
+  void remove_first(std::size_t count);  // count <= size()
   // Replaces all fields of that name by one at the first one's place; adds it when there is none.
   void set(std::string_view name, std::string_view value);
   // Removes all fields of that name; says how many there were.
@@ -107,6 +107,7 @@ class Fields {
 
   // Appends the lines of HTTP/1, without the empty one that ends a head (RFC 9112 section 5).
   void append_lines(std::string& out) const;
+  char* put_lines(char* out) const;  // the same into memory of at least bytes(); returns its end
 
   friend bool operator==(const Fields& left, const Fields& right);
 

@@ -93,6 +93,10 @@ const char* problem_of(const Field& field) {
   return nullptr;
 }
 
+bool is_internal(const Field& field) {
+  return field.name.starts_with('t') && field.name.starts_with(kInternalPrefix);
+}
+
 bool is_regular(const Field& field) {
   return !field.name.starts_with(':');
 }
@@ -128,8 +132,7 @@ void keep_regular_fields(Fields& fields) {
   std::size_t crumbs = 0;
   fields.remove_if([&crumbs](const Field& field) {
     const bool is_cookie = field.name == "cookie";
-    const bool left_out = !is_regular(field) || field.name == "host" ||
-                          field.name.starts_with(kInternalPrefix) ||
+    const bool left_out = !is_regular(field) || field.name == "host" || is_internal(field) ||
                           (is_cookie && field.value.empty());
     crumbs += is_cookie && !left_out ? 1 : 0;
     return left_out;
@@ -263,6 +266,7 @@ std::optional<ResponseHead> from_h2_response(Fields list) {
   head.status = static_cast<int>(*status);
   head.reason = reason_phrase(head.status);
   std::size_t lengths = 0;
+  bool has_internal = false;
   for (std::size_t i = 1; i < list.size(); ++i) {
     const Field field = list[i];
     if (problem_of(field) != nullptr || field.name == "te") {
@@ -271,11 +275,13 @@ std::optional<ResponseHead> from_h2_response(Fields list) {
     if (field.name == "content-length" && (!parse_number(field.value) || ++lengths > 1)) {
       return std::nullopt;
     }
+    has_internal = has_internal || is_internal(field);
   }
   head.fields = std::move(list);
-  head.fields.remove_if([](const Field& field) {
-    return !is_regular(field) || field.name.starts_with(kInternalPrefix);
-  });
+  head.fields.remove_first(1);  // a second one that is not regular was refused
+  if (has_internal) {
+    head.fields.remove_if(is_internal);
+  }
   return head;
 }
 

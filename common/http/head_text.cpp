@@ -80,8 +80,23 @@ constexpr std::array kErrorPhrases = {
     Phrase{511, "Network Authentication Required"},
 };
 
+constexpr std::string_view kLineEnd = FieldStore::kLineEnd;
+
 std::string_view version_text(int minor_version) {
   return minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
+// Behind what is there, for a start line with its end, the fields and the empty line.
+char* make_room(std::string& out, std::size_t start_line, const Fields& fields) {
+  const std::size_t before = out.size();
+  out.resize(before + start_line + fields.bytes() + kLineEnd.size());
+  return out.data() + before;
+}
+
+// Lines of removed fields had room, too.
+void put_rest(char* place, const Fields& fields, std::string& out) {
+  const char* const end = put_text(fields.put_lines(put_text(place, kLineEnd)), kLineEnd);
+  out.resize(static_cast<std::size_t>(end - out.data()));
 }
 
 }  // namespace
@@ -99,22 +114,22 @@ bool is_field_value(std::string_view text) {
 }
 
 void write_head(const RequestHead& head, std::string& out) {
-  constexpr std::size_t kStartLineRest = 14;
-  out.reserve(out.size() + head.method.size() + head.target.size() + kStartLineRest +
-              head.fields.bytes());
-  out.append(head.method).append(" ").append(head.target).append(" ");
-  out.append(version_text(head.minor_version)).append("\r\n");
-  head.fields.append_lines(out);
-  out.append("\r\n");
+  constexpr std::string_view kStartLineRest = "  HTTP/1.1\r\n";
+  char* place =
+      make_room(out, head.method.size() + head.target.size() + kStartLineRest.size(), head.fields);
+  place = put_text(put_text(place, head.method), " ");
+  place = put_text(put_text(place, head.target), " ");
+  put_rest(put_text(place, version_text(head.minor_version)), head.fields, out);
 }
 
 void write_head(const ResponseHead& head, std::string& out) {
-  constexpr std::size_t kStartLineRest = 17;
-  out.reserve(out.size() + head.reason.size() + kStartLineRest + head.fields.bytes());
-  out.append(version_text(head.minor_version)).append(" ").append(std::to_string(head.status));
-  out.append(" ").append(head.reason).append("\r\n");
-  head.fields.append_lines(out);
-  out.append("\r\n");
+  constexpr std::string_view kStartLineRest = "HTTP/1.1  \r\n";
+  const std::string status = std::to_string(head.status);
+  char* place =
+      make_room(out, status.size() + head.reason.size() + kStartLineRest.size(), head.fields);
+  place = put_text(put_text(place, version_text(head.minor_version)), " ");
+  place = put_text(put_text(place, status), " ");
+  put_rest(put_text(place, head.reason), head.fields, out);
 }
 
 std::string_view reason_phrase(int status) {

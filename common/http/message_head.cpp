@@ -96,8 +96,8 @@ std::size_t HeadParser::receive_line(std::string_view input) {
   return length + 1;
 }
 
-// Depends on the line's size alone and not on where the input was cut.
-bool HeadParser::is_too_long(std::size_t line_size) {
+// False when it is not too long.
+bool HeadParser::refuse_too_long(std::size_t line_size) {
   const std::size_t max_start_line = limits_.max_target + kStartLineExtra;
   if (head_size_ + line_size <= limits_.max_head &&
       (have_start_line_ || line_size <= max_start_line)) {
@@ -235,7 +235,7 @@ void HeadParser::finish() {
       refuse(400, hosts > 1 ? "there is more than one Host" : "Host is missing");
       return;
     }
-    const std::string_view host = request_.fields.find("Host").value_or("");
+    const std::string_view host = hosts == 0 ? "" : *request_.fields.find("Host");
     if (!host.empty()) {
       if (const auto problem = problem_of_authority(host, default_port("http"))) {
         refuse(400, "Host: " + problem->sentence);

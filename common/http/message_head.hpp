@@ -58,7 +58,12 @@ class HeadParser {
  private:
   bool begins_well(char first);
   std::size_t receive_line(std::string_view input);
-  bool is_too_long(std::size_t line_size);
+  // Depends on the line's size alone and not on where the input was cut.
+  bool is_too_long(std::size_t line_size) {
+    return (!have_start_line_ || head_size_ + line_size > limits_.max_head) &&
+           refuse_too_long(line_size);
+  }
+  bool refuse_too_long(std::size_t line_size);
   void take_line(std::string_view line);
   void refuse(int status, std::string sentence);
   void take_request_line(std::string_view line);

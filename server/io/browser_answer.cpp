@@ -65,6 +65,7 @@ void BrowserAnswer::head(ResponseHead&& head, bool keep_alive) {
   } else if (success && request_.kind == IngressKind::WebSocket) {
     framing_ = Framing::Raw;
     head.status = kSwitching;
+    head.reason = reason_phrase(head.status);
     head.fields.remove("content-length");
     head.fields.add("Connection", "Upgrade");
     head.fields.add("Upgrade", "websocket");
@@ -77,7 +78,6 @@ void BrowserAnswer::head(ResponseHead&& head, bool keep_alive) {
       head.fields.add("Connection", "close");
     }
   }
-  head.reason = reason_phrase(head.status);
   status_ = head.status;
   write_head(head, gather());
   turn_end_.arm();
