@@ -148,8 +148,8 @@ std::optional<ProxyError> OriginPolicy::judge_name(const Authority& authority,
   if (!literal && !authority.is_ipv6_literal && ends_in_number(host)) {
     return denied("the host is a number that is not written as an IP address");
   }
-  const bool local = is_localhost_name(host) || (literal && is_local_address(*literal));
-  if (local && localhost_ == LocalhostPolicy::Deny) {
+  if (localhost_ == LocalhostPolicy::Deny &&
+      (is_localhost_name(host) || (literal && is_local_address(*literal)))) {
     return denied("localhost is not reachable through this tunnel; --proxy-localhost allows it");
   }
   if (denied_ != nullptr && denied_->matches(host)) {
@@ -164,7 +164,7 @@ std::optional<ProxyError> OriginPolicy::judge_name(const Authority& authority,
 
 std::optional<ProxyError> OriginPolicy::judge_address(const IpAddress& address,
                                                       std::uint16_t port) const {
-  if (is_local_address(address) && localhost_ == LocalhostPolicy::Deny) {
+  if (localhost_ == LocalhostPolicy::Deny && is_local_address(address)) {
     return prohibited("the address is this host's own");
   }
   if (is_never_reachable(address)) {

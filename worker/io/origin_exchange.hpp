@@ -4,12 +4,13 @@
 // it is a relay.
 #pragma once
 
+#include "common/base/spared.hpp"
 #include "common/http/body_framing.hpp"
 #include "worker/io/origin_relay.hpp"
 
 namespace scpool::worker {
 
-class OriginExchange final : public OriginRelay {
+class OriginExchange final : public OriginRelay, public Spared<OriginExchange> {
  public:
   OriginExchange(OriginContext& context,
                  TunnelPlace place,
