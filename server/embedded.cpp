@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json_text.hpp"
 #include "server/io/secret_files.hpp"
 
 namespace scpool::server {
@@ -94,7 +95,7 @@ Result<void> write_embedded_facts(const EmbeddedWish& wish, const Server& server
   if (const auto admin = server.admin_endpoint()) {
     facts["admin_url"] = "http://" + admin->text();
   }
-  return write_private_file(file_of(wish, "server.json"), facts.dump(2) + "\n");
+  return write_private_file(file_of(wish, "server.json"), json_text(facts, 2) + "\n");
 }
 
 }  // namespace scpool::server

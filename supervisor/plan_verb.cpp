@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/pool_connection.hpp"
 #include "supervisor/terminal.hpp"
@@ -101,7 +102,7 @@ ExitCode run_plan(const Invocation& invocation) {
     return failed(answer.error());
   }
   const Terminal terminal(STDOUT_FILENO);
-  const Json plan = Json::parse(answer.value(), nullptr, false);
+  const Json plan = parse_json(answer.value());
   terminal.write(invocation.settings.is_on("json") || !plan.is_object() ? answer.value()
                                                                         : table(plan, terminal));
   return ExitCode::Done;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json_text.hpp"
 #include "common/tunnel/tunnel_resource.hpp"
 #include "supervisor/io/pool_search.hpp"
 
@@ -84,7 +85,7 @@ ExitCode failed(const Error& error) {
 }
 
 std::string answer_message(const std::string& json) {
-  const auto root = nlohmann::json::parse(json, nullptr, false);
+  const auto root = parse_json(json);
   return root.is_object() && root.contains("message") && root["message"].is_string()
              ? root["message"].get<std::string>()
              : std::string{};

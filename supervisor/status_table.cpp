@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 
 namespace scpool::supervisor {
@@ -104,7 +105,7 @@ std::string notes(const Json& root, const Terminal& terminal) {
   if (root.value("network_suspected", false)) {
     note(Style::Warning, "Every worker is unhealthy: the network or the server is suspected.");
   }
-  const auto facts = parse_status(root.dump());
+  const auto facts = parse_status(json_text(root));
   if (facts.ok() && facts.value().rollout_state != "idle") {
     note(Style::Plain, rollout_sentence(facts.value()));
   }
@@ -118,7 +119,7 @@ std::string notes(const Json& root, const Terminal& terminal) {
 }  // namespace
 
 Result<StatusFacts> parse_status(const std::string& json) {
-  const Json root = Json::parse(json, nullptr, false);
+  const Json root = parse_json(json);
   if (!root.is_object() || !root.contains("workers") || !root["workers"].is_array()) {
     return Error(ErrorKind::Invalid, "the supervisor's answer is not a pool's status");
   }
@@ -161,7 +162,7 @@ std::string rollout_sentence(const StatusFacts& facts) {
 }
 
 std::string status_table(const std::string& json, const Terminal& terminal) {
-  const Json root = Json::parse(json, nullptr, false);
+  const Json root = parse_json(json);
   if (!root.is_object() || !root.contains("workers")) {
     return "the supervisor's answer is not a pool's status\n";
   }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/io/process_watch.hpp"
 #include "supervisor/io/upgrade_report.hpp"
@@ -27,8 +28,8 @@ std::string request_body(const Settings& settings) {
   std::string body = R"({"confirm_within_s":)" + std::to_string(limit.count());
   if (const std::string program = settings.text("program"); !program.empty()) {
     std::error_code ignored;
-    body += R"(,"program":)" + nlohmann::json(std::filesystem::absolute(program, ignored).string())
-                                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    body += R"(,"program":)" +
+            json_text(nlohmann::json(std::filesystem::absolute(program, ignored).string()));
   }
   return body + "}";
 }

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/io/process_watch.hpp"
 #include "supervisor/pool_connection.hpp"
@@ -57,7 +58,7 @@ std::string event_line(const Json& event, const Terminal& terminal) {
   std::string line = terminal.styled(Style::Faint, padded(text_at(event, "time"), 26));
   std::string who = "pool";
   if (event.contains("slot") && event.contains("generation")) {
-    who = "worker " + event["slot"].dump() + "." + event["generation"].dump();
+    who = "worker " + json_text(event["slot"]) + "." + json_text(event["generation"]);
   }
   line += padded(who, 14);
   const std::string state = text_at(event, "state");
@@ -79,7 +80,7 @@ std::optional<ExitCode> print_events(const std::string& body,
                                      Terminal& terminal) {
   std::optional<ExitCode> ended;
   for (const std::string_view line : split(body, '\n')) {
-    const Json event = Json::parse(line, nullptr, false);
+    const Json event = parse_json(line);
     if (!event.is_object()) {
       continue;
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "common/io/http_connection.hpp"
 
@@ -109,8 +110,7 @@ HttpResponse json_response(int status, std::string json) {
 
 HttpResponse json_error(int status, std::string_view sentence) {
   const nlohmann::json body = {{"error", std::string(sentence)}};
-  return json_response(status,
-                       body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  return json_response(status, json_text(body) + "\n");
 }
 
 }  // namespace scpool

@@ -4,6 +4,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/limits.hpp"
 
 namespace scpool {
@@ -88,7 +89,7 @@ Result<std::optional<ControlMessage>> stats_of(const json& object) {
 
 // Nothing for a type that is not known here (replace, peers, config, or a later one).
 Result<std::optional<ControlMessage>> parse_line(std::string_view line) {
-  const json object = json::parse(line, nullptr, false);
+  const json object = parse_json(line);
   if (!object.is_object()) {
     return broken("not a JSON object");
   }
@@ -122,7 +123,7 @@ Result<std::optional<ControlMessage>> parse_line(std::string_view line) {
 
 std::string to_line(const ControlMessage& message) {
   const json object = std::visit([](const auto& kind) { return to_object(kind); }, message);
-  return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  return json_text(object) + "\n";
 }
 
 Result<std::vector<ControlMessage>> ControlReader::receive(ByteView bytes) {

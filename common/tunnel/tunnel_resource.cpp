@@ -2,13 +2,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
+
 namespace scpool {
 namespace {
 
 using nlohmann::json;
 
 std::string printed(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return json_text(value);
 }
 
 template <class T>

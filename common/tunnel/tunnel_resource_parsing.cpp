@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "common/tunnel/tunnel_resource.hpp"
 
@@ -29,7 +30,7 @@ std::optional<std::string> text_of(const json& object, std::string_view name) {
   if (value->is_string()) {
     return value->get<std::string>();
   }
-  return value->dump(-1, ' ', false, json::error_handler_t::replace);
+  return json_text(*value);
 }
 
 // true, false, 1, 0 and their texts; nothing for anything else.
@@ -218,7 +219,7 @@ Result<TunnelState> state_of(const json& object) {
 
 // A body that must be an object; gateways send HTML pages with any status.
 Result<json> parse_answer(std::string_view text) {
-  json object = json::parse(text, nullptr, false);
+  json object = parse_json(text);
   if (!object.is_object()) {
     return Error(ErrorKind::Protocol, "the server's answer is not a JSON object");
   }
@@ -251,7 +252,7 @@ std::string one_line(std::string_view text) {
 }  // namespace
 
 Result<CreateTunnelRequest> parse_create_request(std::string_view text) {
-  const json object = json::parse(text, nullptr, false);
+  const json object = parse_json(text);
   if (!object.is_object()) {
     return Error(ErrorKind::Invalid, "the body is not a JSON object");
   }
@@ -276,7 +277,7 @@ Result<TunnelState> parse_tunnel_state(std::string_view text) {
 }
 
 Result<std::vector<TunnelState>> parse_tunnel_list(std::string_view text) {
-  const json parsed = json::parse(text, nullptr, false);
+  const json parsed = parse_json(text);
   const json* wrapped = member(parsed, "tunnels");
   const json& list = wrapped == nullptr ? parsed : *wrapped;
   std::vector<TunnelState> states;
@@ -351,7 +352,7 @@ Result<std::uint64_t> parse_jobs_running(std::string_view text) {
 }
 
 std::string error_sentence(int status, std::string_view body) {
-  const json object = json::parse(body, nullptr, false);
+  const json object = parse_json(body);
   const json* error = member(object, "error");
   if (error != nullptr && error->is_object()) {
     error = member(*error, "message");

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "server/io/rest_answers.hpp"
 
 namespace scpool::server {
@@ -88,7 +89,7 @@ HttpResponse readiness(const AdminView& view) {
   const nlohmann::json body = {{"ready", !view.stopping},
                                {"draining", view.stopping},
                                {"connections", view.parts.roster.ready_count()}};
-  return json_response(view.stopping ? 503 : 200, body.dump());
+  return json_response(view.stopping ? 503 : 200, json_text(body));
 }
 
 }  // namespace
@@ -107,7 +108,7 @@ HttpResponse admin_answer(const AdminView& view, const HttpRequest& request) {
     return readiness(view);
   }
   if (request.path == "/version") {
-    return json_response(200, nlohmann::json({{"version", SCPOOL_VERSION}}).dump());
+    return json_response(200, json_text(nlohmann::json({{"version", SCPOOL_VERSION}})));
   }
   return not_found("page: there are /metrics, /healthz, /readyz and /version");
 }

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 
 namespace scpool::server {
@@ -67,7 +68,7 @@ std::string all_text(const Ledger& ledger, const std::string& user, const ListFo
   for (const auto& [owner, tunnels] : by_owner) {
     const TunnelList members = chosen(tunnels, form);
     if (owner == user || !members.empty()) {
-      parts.push_back(json(owner).dump() + ':' + list_text(members, form));
+      parts.push_back(json_text(json(owner)) + ':' + list_text(members, form));
     }
   }
   return '{' + join(parts, ",") + '}';
@@ -148,7 +149,7 @@ HttpResponse client_versions(const HttpRequest& request) {
   if (read_switch(request.parameter("all")).value_or(false)) {
     answer["all_downloads"] = json::object();
   }
-  return json_response(200, answer.dump(-1, ' ', false, json::error_handler_t::replace));
+  return json_response(200, json_text(answer));
 }
 
 HttpResponse download_refused() {
@@ -158,7 +159,7 @@ HttpResponse download_refused() {
 }
 
 HttpResponse jobs_answer(const TunnelId& id, std::size_t jobs_running) {
-  return json_response(200, json({{"id", id.value}, {"jobs_running", jobs_running}}).dump());
+  return json_response(200, json_text(json({{"id", id.value}, {"jobs_running", jobs_running}})));
 }
 
 HttpResponse not_found(std::string_view what) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "server/io/rest_answers.hpp"
 #include "server/io/rest_jobs.hpp"
@@ -57,7 +58,7 @@ struct DeleteWish {
 
 // What the body says comes before the query; false when it is no object.
 bool read_delete_body(const std::string& text, DeleteWish& wish, std::optional<std::string>& wait) {
-  const json body = json::parse(text, nullptr, false);
+  const json body = parse_json(text);
   if (!body.is_object()) {
     return false;
   }
@@ -66,7 +67,7 @@ bool read_delete_body(const std::string& text, DeleteWish& wish, std::optional<s
   }
   for (const char* name : {"wait", "wait_for_jobs"}) {
     if (const auto given = body.find(name); given != body.end() && !given->is_null()) {
-      wait = given->is_string() ? given->get<std::string>() : given->dump();
+      wait = given->is_string() ? given->get<std::string>() : json_text(*given);
     }
   }
   return true;
@@ -206,7 +207,8 @@ HttpResponse RestApi::route_tunnel(const HttpRequest& request,
   }
   if (what == "connected") {
     return method == "POST"
-               ? json_response(200, json({{"id", id.value}, {"result", tunnel->active()}}).dump())
+               ? json_response(200,
+                               json_text(json({{"id", id.value}, {"result", tunnel->active()}})))
                : method_not_allowed("POST");
   }
   return not_found("resource");
@@ -283,7 +285,7 @@ HttpResponse RestApi::delete_tunnel(const HttpRequest& request, const Tunnel& tu
   parts_.ledger.settle();
   parts_.ledger.flush();
   return json_response(
-      200, json({{"result", true}, {"id", id.value}, {"jobs_running", running}}).dump());
+      200, json_text(json({{"result", true}, {"id", id.value}, {"jobs_running", running}})));
 }
 
 HttpResponse RestApi::updates(const HttpRequest& request) {
@@ -296,11 +298,11 @@ HttpResponse RestApi::updates(const HttpRequest& request) {
 }
 
 HttpResponse RestApi::crash_report(const HttpRequest& request, const std::string& user) {
-  const json body = json::parse(request.body, nullptr, false);
+  const json body = parse_json(request.body);
   std::string about;
   if (body.is_object()) {
     const auto info = body.find("Info");
-    about = info != body.end() ? info->dump(-1, ' ', true, json::error_handler_t::replace) : "";
+    about = info != body.end() ? ascii_json_text(*info) : "";
   }
   constexpr std::size_t kShown = 500;
   parts_.log.info(

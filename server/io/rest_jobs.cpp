@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "common/tls/proof.hpp"
 #include "server/core/ingress_credential.hpp"
@@ -16,7 +17,7 @@ using nlohmann::json;
 constexpr std::size_t kMaxLabel = 256;
 
 std::string printed(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return json_text(value);
 }
 
 json job_object(const Job& job) {
@@ -61,7 +62,7 @@ std::string credential_url(const std::string& ingress_url,
 }
 
 HttpResponse start_job(ServerParts& parts, const HttpRequest& request, const std::string& user) {
-  const json body = json::parse(request.body.empty() ? "{}" : request.body, nullptr, false);
+  const json body = parse_json(request.body.empty() ? "{}" : request.body);
   if (!body.is_object()) {
     return json_error(400, "the body must be a JSON object");
   }

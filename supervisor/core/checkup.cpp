@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/core/orphan_policy.hpp"
 
@@ -243,7 +244,7 @@ std::string checks_json(const std::string& pool, const std::vector<Check>& check
                     {"mend", check.mend.empty() ? Json() : Json(check.mend)}});
   }
   const Json root = {{"pool", pool}, {"ok", !any_failed(checks)}, {"checks", std::move(list)}};
-  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(root, 2) + "\n";
 }
 
 }  // namespace scpool::supervisor

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 
 namespace scpool::supervisor {
@@ -92,11 +93,11 @@ std::string JournalEntry::json() const {
       root[key] = *value;
     }
   }
-  return root.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(root);
 }
 
 std::optional<JournalEntry> parse_journal_entry(std::string_view line) {
-  const Json root = Json::parse(line, nullptr, false);
+  const Json root = parse_json(line);
   const auto text_at = [&root](const char* key) {
     const auto found = root.find(key);
     return found != root.end() && found->is_string() ? found->get<std::string>() : std::string();

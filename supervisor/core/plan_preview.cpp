@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/core/pool_config.hpp"
 #include "supervisor/core/pool_controller.hpp"
@@ -211,15 +212,15 @@ std::string preview_json(const Preview& preview, const std::vector<ChangedSettin
                         {"to", each.to},
                         {"applied", each.needs_new_workers ? "by new workers" : "in place"}});
   }
-  return Json{{"steps", std::move(steps)},
-              {"settings", std::move(settings)},
-              {"size", preview.size},
-              {"ready_before", preview.ready_before},
-              {"lowest_ready", preview.lowest_ready},
-              {"most_workers", preview.most_workers},
-              {"takes_s", seconds(preview.takes)},
-              {"comes_to_rest", preview.comes_to_rest}}
-             .dump(2, ' ', false, Json::error_handler_t::replace) +
+  return json_text(Json{{"steps", std::move(steps)},
+                        {"settings", std::move(settings)},
+                        {"size", preview.size},
+                        {"ready_before", preview.ready_before},
+                        {"lowest_ready", preview.lowest_ready},
+                        {"most_workers", preview.most_workers},
+                        {"takes_s", seconds(preview.takes)},
+                        {"comes_to_rest", preview.comes_to_rest}},
+                   2) +
          "\n";
 }
 

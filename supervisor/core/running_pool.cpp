@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
+
 namespace scpool::supervisor {
 namespace {
 
@@ -36,7 +38,7 @@ RunningWorker read_worker(const Json& item) {
 }  // namespace
 
 Result<RunningPool> read_running_pool(const std::string& status_json) {
-  const Json root = Json::parse(status_json, nullptr, false);
+  const Json root = parse_json(status_json);
   if (!root.is_object() || !root.contains("workers") || !root["workers"].is_array()) {
     return Error(ErrorKind::Invalid, "the supervisor's answer is not a pool's status");
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 
 namespace scpool::supervisor {
@@ -200,7 +201,7 @@ std::string status_json(const StatusReport& report, Audience audience) {
     }
   }
   root["supervisor"] = std::move(supervisor);
-  return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(root, 2) + "\n";
 }
 
 std::string status_line(const PoolSnapshot& snapshot) {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 
 namespace scpool::supervisor {
@@ -156,7 +157,7 @@ std::optional<ControlRequest> parse_rollout(const std::string& path) {
 Result<ControlRequest> parse_control_request(const std::string& path,
                                              const std::string& body,
                                              Instant now) {
-  const Json root = trim(body).empty() ? Json::object() : Json::parse(body, nullptr, false);
+  const Json root = trim(body).empty() ? Json::object() : parse_json(body);
   if (!root.is_object()) {
     return invalid("the body must be a JSON object");
   }
@@ -209,7 +210,7 @@ Result<PlanWish> parse_plan_wish(const std::string& what, const std::string& bod
 }
 
 std::string message_json(const std::string& message) {
-  return Json{{"message", message}}.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(Json{{"message", message}}) + "\n";
 }
 
 }  // namespace scpool::supervisor

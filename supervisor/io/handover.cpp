@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/base/json_text.hpp"
 #include "supervisor/io/files.hpp"
 
 namespace scpool::supervisor {
@@ -108,15 +109,14 @@ Result<Handover> from_json(const Json& root) {
 }  // namespace
 
 Result<void> write_handover(const std::string& path, const Handover& handover) {
-  return write_private_file(path,
-                            to_json(handover).dump(-1, ' ', false, Json::error_handler_t::replace));
+  return write_private_file(path, json_text(to_json(handover)));
 }
 
 Result<Handover> read_handover(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
-  return file ? from_json(Json::parse(text.str(), nullptr, false))
+  return file ? from_json(parse_json(text.str()))
               : Result<Handover>(Error(ErrorKind::NotFound, path + ": cannot be read"));
 }
 

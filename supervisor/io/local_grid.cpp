@@ -6,9 +6,11 @@
 
 #include <cerrno>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/io/log_tail.hpp"
 
@@ -47,7 +49,7 @@ Result<LocalGridAddresses> read_local_grid_addresses(const std::string& path) {
   if (!file) {
     return Error(ErrorKind::NotFound, path + ": not there");
   }
-  const Json root = Json::parse(file, nullptr, false);
+  const Json root = parse_json(std::string(std::istreambuf_iterator<char>(file), {}));
   if (!root.is_object()) {
     return Error(ErrorKind::Invalid, path + ": not a JSON object");
   }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json_text.hpp"
 #include "common/base/page.hpp"
 #include "common/base/random.hpp"
 #include "supervisor/core/status_page.hpp"
@@ -33,7 +34,7 @@ HttpResponse readiness(const PoolFront& front) {
 }
 
 std::string version_json() {
-  return nlohmann::json{{"version", SCPOOL_VERSION}}.dump() + "\n";
+  return json_text(nlohmann::json{{"version", SCPOOL_VERSION}}) + "\n";
 }
 
 // Browsers name it; curl says that it takes anything.

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/base/json_text.hpp"
 #include "common/base/random.hpp"
 #include "common/base/text.hpp"
 #include "common/http/authority.hpp"
@@ -168,7 +169,7 @@ void TunnelTrial::finish() {
   if (!listed) {
     return;
   }
-  const auto jobs = nlohmann::json::parse(listed.value().body, nullptr, false);
+  const auto jobs = parse_json(listed.value().body);
   if (!jobs.is_array()) {
     return;
   }

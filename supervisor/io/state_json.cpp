@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/base/json_text.hpp"
 #include "supervisor/io/state_file.hpp"
 
 namespace scpool::supervisor {
@@ -197,11 +198,11 @@ std::string state_to_json(const StoredState& state) {
                      {"kind_since", known.kind_since.text()},
                      {"api_address", known.api_address}};
        })}};
-  return root.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(root, 1) + "\n";
 }
 
 std::optional<StoredState> state_from_json(const std::string& text) {
-  const Json root = Json::parse(text, nullptr, false);
+  const Json root = parse_json(text);
   int version = 0;
   if (root.is_object()) {
     read_number(root, "version", version);

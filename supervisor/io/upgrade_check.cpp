@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/io/log_tail.hpp"
 #include "supervisor/io/program_exchange.hpp"
@@ -31,7 +32,7 @@ std::vector<std::pair<std::string, std::string>> whole_environment() {
 }
 
 std::optional<UpgradeAnswer> read_answer(const std::string& line) {
-  const Json root = Json::parse(line, nullptr, false);
+  const Json root = parse_json(line);
   if (!root.is_object() || !root.contains("build") || !root["build"].is_string() ||
       !root.contains("plan") || !root["plan"].is_array()) {
     return std::nullopt;
@@ -47,8 +48,7 @@ std::optional<UpgradeAnswer> read_answer(const std::string& line) {
 }  // namespace
 
 std::string upgrade_answer_json(const UpgradeAnswer& answer) {
-  return Json{{"build", answer.build}, {"plan", answer.plan}}.dump(
-      -1, ' ', false, Json::error_handler_t::replace);
+  return json_text(Json{{"build", answer.build}, {"plan", answer.plan}});
 }
 
 UpgradeCheck::UpgradeCheck(EventLoop& loop, Question question, OnAnswer on_answer)

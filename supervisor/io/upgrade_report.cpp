@@ -6,6 +6,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
+
 namespace scpool::supervisor {
 namespace {
 
@@ -112,19 +114,18 @@ std::string UpgradeReport::sentence() const {
 }
 
 std::string upgrade_report_json(const UpgradeReport& report) {
-  return Json{{"state", to_text(report.state)},
-              {"attempt", report.attempt},
-              {"from", report.from},
-              {"to", report.to},
-              {"why", report.why},
-              {"unwatched_s", seconds(report.unwatched)},
-              {"workers_kept", report.workers_kept}}
-             .dump(-1, ' ', false, Json::error_handler_t::replace) +
+  return json_text(Json{{"state", to_text(report.state)},
+                        {"attempt", report.attempt},
+                        {"from", report.from},
+                        {"to", report.to},
+                        {"why", report.why},
+                        {"unwatched_s", seconds(report.unwatched)},
+                        {"workers_kept", report.workers_kept}}) +
          "\n";
 }
 
 Result<UpgradeReport> read_upgrade_report(const std::string& json) {
-  const Json root = Json::parse(json, nullptr, false);
+  const Json root = parse_json(json);
   UpgradeReport report;
   const auto attempt = root.is_object() ? root.find("attempt") : root.end();
   if (!root.is_object() || attempt == root.end() || !attempt->is_number_unsigned()) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/io/log_tail.hpp"
 
@@ -163,7 +164,7 @@ void WorkerProbe::take_health(Run& run, const HttpAnswer& answer) {
 }
 
 void WorkerProbe::take_info(Run& run, const HttpAnswer& answer) {
-  const Json root = Json::parse(answer.body, nullptr, false);
+  const Json root = parse_json(answer.body);
   const auto id = root.is_object() ? root.find(run.kind->tunnel_key) : root.end();
   if (root.is_object() && id != root.end() && id->is_string()) {
     run.answer.tunnel = TunnelId{id->get<std::string>()};

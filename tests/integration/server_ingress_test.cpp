@@ -213,7 +213,7 @@ TEST_CASE("credentials decide the tunnel and the job") {
                  "hello"));
   CHECK(with("local;tunnel=other:" + i.r.key, request).starts_with("HTTP/1.1 503 "));
 
-  const json job = json::parse(i.r.call("POST", "/local/jobs", R"({"tunnel_name":"pool"})").body);
+  const json job = parse_json(i.r.call("POST", "/local/jobs", R"({"tunnel_name":"pool"})").body);
   const auto url = job["proxy_url"].get<std::string>();
   const std::string pair = url.substr(7, url.find('@') - 7);
   CHECK(contains(with(pair, request), "hello"));
@@ -249,7 +249,7 @@ TEST_CASE("a kept connection's credential counts as long as what made it right")
     CHECK(contains(get_as(user), "200 OK"));
   }
   SUBCASE("the job ends") {
-    const json job = json::parse(i.r.call("POST", "/local/jobs", R"({"tunnel_name":"pool"})").body);
+    const json job = parse_json(i.r.call("POST", "/local/jobs", R"({"tunnel_name":"pool"})").body);
     const auto url = job["proxy_url"].get<std::string>();
     const std::string pair = url.substr(7, url.find('@') - 7);
     CHECK(contains(get_as(pair), "200 OK"));

@@ -8,7 +8,7 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 
 json parsed(const HttpAnswer& answer) {
-  return json::parse(answer.body);
+  return parse_json(answer.body);
 }
 
 TEST_CASE("credentials: missing, wrong, of somebody else") {
@@ -87,7 +87,7 @@ TEST_CASE("what is wrong is refused with a sentence") {
   CHECK(refused(R"({"tunnel_identifier":"pool","protocol":"h2c","tunnel_pool":true})") ==
         "Too many active user tunnels: 5 >= 4");
   // Unknown fields and nulls are no problem; a tunnel without the flag ends the pool.
-  const json lone = json::parse(
+  const json lone = parse_json(
       r.call("POST",
              "/local/tunnels",
              R"({"tunnel_identifier":"pool","protocol":"h2c","tunnel_pool":false,"new":[1],)"

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "common/io/http_client.hpp"
 #include "tests/support/run_until.hpp"
@@ -93,9 +94,9 @@ TEST_CASE("ready and healthy are told apart") {
 TEST_CASE("the other answers") {
   ApiFixture fixture({});
   fixture.facts.tunnel_name = "web";
-  CHECK(nlohmann::json::parse(fixture.get("/info").body)["tunnel_name"] == "web");
-  CHECK(nlohmann::json::parse(fixture.get("/api/v1/status").body)["tunnelName"] == "web");
-  CHECK(nlohmann::json::parse(fixture.get("/version").body)["version"] == SCPOOL_VERSION);
+  CHECK(parse_json(fixture.get("/info").body)["tunnel_name"] == "web");
+  CHECK(parse_json(fixture.get("/api/v1/status").body)["tunnelName"] == "web");
+  CHECK(parse_json(fixture.get("/version").body)["version"] == SCPOOL_VERSION);
   CHECK(fixture.get("/configz").body == "access-key: ***\n");
   CHECK(fixture.get("/anything").body.find("/readyz") != std::string::npos);
   const HttpAnswer metrics = fixture.get("/metrics");
@@ -183,7 +184,7 @@ TEST_CASE("a tunnel is created with what the REST contract asks for") {
   CHECK(rest.requests[0].head.method == "POST");
   CHECK(rest.requests[0].path == "/rest/v1/max/tunnels");
   CHECK(rest.requests[0].basic_credentials() == std::pair<std::string, std::string>{"max", "key"});
-  const auto body = nlohmann::json::parse(rest.requests[0].body);
+  const auto body = parse_json(rest.requests[0].body);
   CHECK(body["tunnel_identifier"] == "a pool");
   CHECK(body["protocol"] == "h2c");
   CHECK(body["tunnel_pool"] == true);

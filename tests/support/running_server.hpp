@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "common/io/http_client.hpp"
 #include "server/embedded.hpp"
@@ -43,7 +44,7 @@ struct RunningServer {
     REQUIRE_MESSAGE(started.ok(), (started ? std::string() : started.error().sentence()));
     REQUIRE(write_embedded_facts(wish, *server).ok());
     const auto text = read_config_text();
-    facts = nlohmann::json::parse(text);
+    facts = parse_json(text);
     key = read_secret(facts["access_key_file"].get<std::string>());
     ca_file = facts["ca_file"].get<std::string>();
     trust.emplace(TlsContext::for_client({{ca_file}, true, {"http/1.1"}}).value());
@@ -83,7 +84,7 @@ struct RunningServer {
         "/local/tunnels",
         R"({"tunnel_identifier":")" + name + R"(","protocol":"h2c","tunnel_pool":)" + pool + "}");
     REQUIRE_MESSAGE(made.status == 200, made.body);
-    return nlohmann::json::parse(made.body);
+    return parse_json(made.body);
   }
 
   ScriptedWorker::Place place(const nlohmann::json& tunnel) const {
@@ -106,7 +107,7 @@ struct RunningServer {
     const std::string path = "/local/tunnels/" + where.tunnel.value;
     run_until(loop, [&made] { return made->ready; });
     for (int round = 0; round < 200; ++round) {
-      if (nlohmann::json::parse(call("GET", path).body)["is_ready"] == true) {
+      if (parse_json(call("GET", path).body)["is_ready"] == true) {
         return made;
       }
     }

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
+
 using namespace scpool;
 using namespace std::chrono_literals;
 using nlohmann::json;
@@ -113,7 +115,7 @@ TEST_CASE("what the worker writes, the server reads") {
   CHECK(read.metadata.extra == request.metadata.extra);
   CHECK(read.metadata.nofile_limit == 20000);
   // Empty lists are left out.
-  CHECK_FALSE(json::parse(to_json(request)).contains("deny_domains"));
+  CHECK_FALSE(parse_json(to_json(request)).contains("deny_domains"));
 }
 
 TEST_CASE("a state has the types that strict clients ask for") {
@@ -128,7 +130,7 @@ TEST_CASE("a state has the types that strict clients ask for") {
   state.tunnel_domains = {"a"};
   state.deny_domains = {"b"};
   state.tls_passthrough_domains = {"c"};
-  const json object = json::parse(to_json(state));
+  const json object = parse_json(to_json(state));
   CHECK(object.at("id") == kId);
   CHECK(object.at("status") == "running");
   CHECK(object.at("is_ready") == true);
@@ -144,7 +146,7 @@ TEST_CASE("a state has the types that strict clients ask for") {
   CHECK(object.at("fast_fail_regexps") == object.at("deny_domains"));
   CHECK(object.at("no_ssl_bump_domains") == object.at("tls_passthrough_domains"));
   state.shared = false;
-  CHECK(json::parse(to_json(state)).at("shared") == "");
+  CHECK(parse_json(to_json(state)).at("shared") == "");
 }
 
 TEST_CASE("a state is read back as it was") {
@@ -223,7 +225,7 @@ TEST_CASE("updates give the server's settings in seconds") {
   updates.job_wait_timeout = 120s;
   updates.warning = {"old client"};
   updates.regions = {{"local", "https://localhost:8443/rest/v1"}};
-  const json object = json::parse(to_json(updates));
+  const json object = parse_json(to_json(updates));
   CHECK(object.at("configuration").at("job_wait_timeout") == 120);
   CHECK(object.at("configuration").at("regions").at(0).at("name") == "local");
   CHECK(object.at("fatal").is_array());

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
+
 namespace scpool::supervisor {
 namespace {
 
@@ -143,7 +145,7 @@ TEST_CASE("a worker that denies sites on this machine has answered") {
 TEST_CASE("JSON holds every check, and null where there is nothing to mend") {
   const std::vector<Check> checks = {skipped("dns", "an address"),
                                      {"clock", Verdict::Failed, "2m ahead", "set it"}};
-  const auto root = nlohmann::json::parse(checks_json("shop", checks));
+  const auto root = parse_json(checks_json("shop", checks));
   CHECK(root["pool"] == "shop");
   CHECK(root["ok"] == false);
   CHECK(root["checks"][0]["state"] == "skipped");

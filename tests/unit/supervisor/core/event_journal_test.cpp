@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
+
 using namespace scpool;
 using namespace scpool::supervisor;
 
@@ -40,7 +42,7 @@ TEST_CASE("an end has its cause, in text, JSON and counters") {
                               {ReasonKind::WorkerEnded, "killed by signal 11 \"\xff\""}}),
       wall_time_from_unix(1));
   CHECK(end.sentence() == "worker 2.17 exited: crash: worker-ended: killed by signal 11 \"\xff\"");
-  const auto root = nlohmann::json::parse(end.json());
+  const auto root = parse_json(end.json());
   CHECK(root["cursor"] == 1001);
   CHECK(root["time"] == "1970-01-01T00:00:01.000Z");
   CHECK(root["slot"] == 2);

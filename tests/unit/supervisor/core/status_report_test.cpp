@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
+
 using namespace scpool;
 using namespace scpool::supervisor;
 using namespace std::chrono_literals;
@@ -52,7 +54,7 @@ StatusReport example() {
 }  // namespace
 
 TEST_CASE("the stable contract: slots in order, numbers in seconds, times in RFC 3339") {
-  const auto root = nlohmann::json::parse(status_json(example(), Audience::Owner));
+  const auto root = parse_json(status_json(example(), Audience::Owner));
   CHECK(root["pool"] == "web");
   CHECK(root["size"] == 2);
   CHECK(root["ready"] == 1);

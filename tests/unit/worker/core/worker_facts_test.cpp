@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_text.hpp"
+
 namespace scpool::worker {
 namespace {
 
@@ -34,7 +36,7 @@ WorkerFacts some_facts() {
 }
 
 TEST_CASE("/info names the tunnel and its connections") {
-  const Json info = Json::parse(info_json(some_facts()));
+  const Json info = parse_json(info_json(some_facts()));
   CHECK(info["tunnel_id"] == "0123456789abcdef0123456789abcdef");
   CHECK(info["tunnel_name"] == "web");
   CHECK(info["tunnel_server"] == "127.0.0.1:443");
@@ -47,18 +49,18 @@ TEST_CASE("/info names the tunnel and its connections") {
 }
 
 TEST_CASE("the status of the fourth generation") {
-  Json status = Json::parse(status_json(some_facts()));
+  Json status = parse_json(status_json(some_facts()));
   CHECK(status["firstConnectedTime"] == 1'700'000'000);
   CHECK(status["lastStatusChange"] == 1'700'000'100);
   CHECK(status["reconnectCount"] == 2);
   CHECK(status["tunnelStatus"] == "connected");
-  status = Json::parse(status_json(WorkerFacts{}));
+  status = parse_json(status_json(WorkerFacts{}));
   CHECK(status["firstConnectedTime"].is_null());
   CHECK(status["tunnelStatus"] == "disconnected");
 }
 
 TEST_CASE("the ready file tells the time in words") {
-  const Json ready = Json::parse(ready_file_json(some_facts()));
+  const Json ready = parse_json(ready_file_json(some_facts()));
   CHECK(ready["firstConnectedTime"] == "2023-11-14 22:13:20");
   CHECK(ready["tunnelID"] == "0123456789abcdef0123456789abcdef");
 }
@@ -70,7 +72,7 @@ TEST_CASE("a name that is no UTF-8 is replaced, not refused") {
 }
 
 TEST_CASE("version") {
-  CHECK(Json::parse(version_json())["version"] == SCPOOL_VERSION);
+  CHECK(parse_json(version_json())["version"] == SCPOOL_VERSION);
   CHECK(version_text().starts_with("Version: " SCPOOL_VERSION "\n"));
 }
 
