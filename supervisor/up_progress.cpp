@@ -65,6 +65,7 @@ void UpSession::note_grid(const LocalGridAddresses& addresses) {
   account.user = addresses.user;
   account.access_key = key.value();
   account.ca_files = {addresses.ca_file};
+  account.only_these_cas = true;  // the system's would leave the heap of an idle pool full of holes
   local_ = LocalFacts{addresses.rest_url,
                       addresses.ca_file,
                       addresses.user,

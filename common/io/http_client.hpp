@@ -28,6 +28,7 @@ struct HttpCall {
   std::string user;  // Basic authentication when not empty
   Secret password;
   std::vector<std::string> ca_files;  // added to the system's roots
+  bool only_these_cas = false;        // no roots but those of ca_files
   Duration timeout = std::chrono::seconds{10};
   std::size_t max_body = 1024 * 1024;
   bool wants_certificate_end = false;

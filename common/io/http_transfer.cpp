@@ -38,20 +38,20 @@ CurlMulti* new_curl_multi() {
   return multi;
 }
 
-Result<TrustStore*> TlsRoots::with(const std::vector<std::string>& ca_files) {
-  auto found = stores_.find(ca_files);
+Result<TrustStore*> TlsRoots::with(const std::vector<std::string>& ca_files, bool only_these) {
+  auto found = stores_.find({ca_files, only_these});
   if (found == stores_.end()) {
-    auto made = TrustStore::of(ca_files, false);
+    auto made = TrustStore::of(ca_files, only_these);
     if (!made) {
       return made.error();
     }
-    found = stores_.emplace(ca_files, std::move(made).value()).first;
+    found = stores_.emplace(std::pair(ca_files, only_these), std::move(made).value()).first;
   }
   return &found->second;
 }
 
 void TlsRoots::forget() {
-  for (auto& [files, store] : stores_) {
+  for (auto& [wish, store] : stores_) {
     store.forget();
   }
 }
@@ -68,12 +68,13 @@ HttpTransfer::~HttpTransfer() {
 bool HttpTransfer::prepare(TlsRoots& roots) {
   static_assert(CURL_ERROR_SIZE == std::tuple_size_v<decltype(problem_)>);
   if (call_.unix_socket.empty()) {
-    auto found = roots.with(call_.ca_files);
+    auto found = roots.with(call_.ca_files, call_.only_these_cas);
     if (!found) {
       failed_ = found.error();
       return false;
     }
     roots_ = found.value();
+    extra_roots_ = call_.only_these_cas ? "only these\n" : "";  // what stands before PEM is skipped
     for (const std::string& file : call_.ca_files) {
       extra_roots_ += content_of(file);
     }

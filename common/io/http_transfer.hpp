@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/io/http_client.hpp"
@@ -22,14 +23,14 @@ using CurlMulti = void;
 
 CurlMulti* new_curl_multi();
 
-// The trusted roots for each list of CA files; the files are read once.
+// The trusted roots for each list of CA files, with the system's or without; the files are read once.
 class TlsRoots {
  public:
-  Result<TrustStore*> with(const std::vector<std::string>& ca_files);
+  Result<TrustStore*> with(const std::vector<std::string>& ca_files, bool only_these);
   void forget();
 
  private:
-  std::map<std::vector<std::string>, TrustStore> stores_;
+  std::map<std::pair<std::vector<std::string>, bool>, TrustStore> stores_;
 };
 
 class HttpTransfer {

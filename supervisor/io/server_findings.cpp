@@ -160,6 +160,7 @@ HttpCall TunnelTrial::rest_call(std::string method, const std::string& path) con
   call.user = account_.user;
   call.password = account_.access_key;
   call.ca_files = account_.ca_files;
+  call.only_these_cas = account_.only_these_cas;
   return call;
 }
 

@@ -69,6 +69,7 @@ HttpCall TunnelDirectory::call_for(const std::string& path_and_query, Duration t
   call.user = account_.user;
   call.password = account_.access_key;
   call.ca_files = account_.ca_files;
+  call.only_these_cas = account_.only_these_cas;
   call.timeout = timeout;
   // An account may hold hundreds of tunnels, some KiB each.
   call.max_body = std::size_t{16} * 1024 * 1024;

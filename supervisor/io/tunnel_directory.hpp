@@ -21,6 +21,7 @@ struct RestAccount {
   std::string user;
   Secret access_key;
   std::vector<std::string> ca_files;
+  bool only_these_cas = false;  // the system's are not read
 };
 
 // The tunnels of that name in the body of a full list.

@@ -219,6 +219,14 @@ TEST_CASE("TLS is verified against the roots that were named, in words when it f
   CHECK(good.value().body == "secret");
   CHECK(binding.size() == 32);
 
+  call.only_these_cas = true;
+  const auto without_the_systems = bench.call(call);
+  REQUIRE_MESSAGE(without_the_systems.ok(), without_the_systems.error().sentence());
+  CHECK(without_the_systems.value().body == "secret");
+  call.ca_files = {other.ca_file};
+  CHECK(bench.call(call).error().kind() == ErrorKind::Denied);
+  call.only_these_cas = false;
+
   // The kept connection was verified against other roots: it must not be used for this call.
   call.ca_files = {other.ca_file};
   const auto wrong_root = bench.call(call);
