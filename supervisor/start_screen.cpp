@@ -104,12 +104,12 @@ void StartScreen::show_starting(const PoolSnapshot& pool) {
   }
   for (const VacantSlotSnapshot& slot : pool.vacant) {
     std::uint32_t& shown = failures_[slot.slot];
-    if (slot.failures > shown && slot.last_cause.has_value()) {
+    if (slot.new_failures > shown && slot.last_cause.has_value()) {
       terminal_.print("  " + terminal_.styled(Style::Bad, "✗") + " worker " +
                       std::to_string(slot.slot.value) + "  " +
                       std::string(to_text(*slot.last_cause)) + last_line(slot));
     }
-    shown = std::max(shown, slot.failures);
+    shown = std::max(shown, slot.new_failures);
   }
   live_ = status_line(pool);
 }

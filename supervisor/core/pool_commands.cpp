@@ -90,7 +90,7 @@ void PoolState::on(const ConfigChanged& event) {
   quota_.forget();
   for (Slot& slot : slots_) {
     slot.history.next_start = now_;
-    slot.history.failures = 0;
+    slot.history.forget_failures();
     slot.recycle_not_before = now_;
   }
   list_at_ = policy_.rest_period > Duration::zero() ? now_ : kNever;

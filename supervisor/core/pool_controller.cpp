@@ -292,6 +292,9 @@ void PoolState::on(const PoolStarted& /*event*/) {
     members_.push_back(member);
     ended(members_.back(), ExitCause::Unknown, WorkerExit{}, Evidence{});
   }
+  for (Slot& slot : slots_) {
+    slot.history.earlier = slot.history.failures;
+  }
   for (Member& member : members_) {
     if (member.place == Place::Beside && regular_of(member.id.slot) == nullptr) {
       member.place = Place::Vacant;

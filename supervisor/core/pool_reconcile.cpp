@@ -204,7 +204,7 @@ void PoolState::finish_replacements() {
     const bool is_canary = rollout_.has_canary() && wanted_config;
     if (member.errand == Errand::None && member.place == Place::Vacant && !is_canary) {
       if (due(member.ready_since + policy_.stable_after) && member.id.slot.value < size_) {
-        slots_[member.id.slot.value].history.failures = 0;
+        slots_[member.id.slot.value].history.forget_failures();
       }
       continue;
     }

@@ -39,7 +39,8 @@ struct VacantSlotSnapshot {
   VacancyState state = VacancyState::Empty;
   std::optional<ExitCause> last_cause;
   std::vector<std::string> last_lines;
-  std::uint32_t failures = 0;  // in a row
+  std::uint32_t failures = 0;      // in a row
+  std::uint32_t new_failures = 0;  // of them, since this supervisor began
   Instant since;
   Instant next_start = kNever;
   bool waits_for_trial = false;  // a pool-wide cause: another slot tries first

@@ -113,6 +113,7 @@ PoolSnapshot PoolState::snapshot(Instant now) const {
                              history.last_cause,
                              history.last_lines,
                              history.failures,
+                             history.new_failures(),
                              history.since,
                              waits ? std::max(alike_.next_trial(), now) : history.next_start,
                              waits});

@@ -44,7 +44,10 @@ SlotHistory after_end(const SlotHistory& before,
     return after;
   }
   const bool was_stable = end.ready_for && *end.ready_for >= policy.stable_after;
-  const std::uint32_t earlier = was_stable ? 0 : before.failures;
+  if (was_stable) {
+    after.forget_failures();
+  }
+  const std::uint32_t earlier = after.failures;
   after.failures = earlier + 1;
   after.last_cause = end.cause;
   if (is_permanent(end.cause)) {

@@ -2,6 +2,7 @@
 // the same failure in several slots, and then lets one of them try for all. Starts nothing itself.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,10 +18,14 @@ namespace scpool::supervisor {
 struct SlotHistory {
   VacancyState state = VacancyState::Empty;
   std::uint32_t failures = 0;  // in a row; forgotten after a stable time
+  std::uint32_t earlier = 0;   // of them, from before this supervisor began
   std::optional<ExitCause> last_cause;
   std::vector<std::string> last_lines;
   Instant since;       // of the vacancy
   Instant next_start;  // not before
+
+  void forget_failures() { failures = earlier = 0; }
+  std::uint32_t new_failures() const { return failures - std::min(failures, earlier); }
 };
 
 struct WorkerEnd {

@@ -30,7 +30,7 @@ PoolSnapshot with_worker(WorkerState state) {
 PoolSnapshot with_vacancy(VacancyState state, ExitCause cause) {
   PoolSnapshot pool;
   pool.size = 3;
-  pool.vacant.push_back({{1}, state, cause, {"out of luck"}, 3, kNow - 10s, kNow + 40s, false});
+  pool.vacant.push_back({{1}, state, cause, {"out of luck"}, 3, 3, kNow - 10s, kNow + 40s, false});
   return pool;
 }
 

@@ -22,6 +22,35 @@ TEST_CASE("the snapshot shows workers by slot, and vacant slots with their cause
   CHECK(view.vacant[0].last_lines.at(0) == "401 Unauthorized");
 }
 
+TEST_CASE("failures from before the start still count, but are none of this start") {
+  ScriptedPool first({});
+  first.start();
+  first.run_for(1min);
+  PoolRecord record = first.controller.record();
+  record.slots.at(0).failures = 2;
+  record.slots.at(0).last_cause = ExitCause::Crash;
+  ScriptedPool second({}, record);
+  second.now = first.now + 5s;
+  second.next_conduct = Conduct::NeverReady;
+  second.start();  // all workers are gone
+  const PoolSnapshot at_start = second.view();
+  REQUIRE(!at_start.vacant.empty());
+  CHECK(at_start.vacant[0].state == VacancyState::Backoff);
+  CHECK(at_start.vacant[0].failures == 3);
+  CHECK(at_start.vacant[0].new_failures == 0);
+  CHECK(second.controller.explain({0}, second.now).find("unknown, 3 failures in a row") !=
+        std::string::npos);
+  for (int i = 0; i < 120 && second.worker(0) == nullptr; ++i) {
+    second.run_for(1s);
+  }
+  REQUIRE(second.worker(0) != nullptr);
+  second.kill(second.worker(0)->id);
+  const PoolSnapshot later = second.view();
+  REQUIRE(!later.vacant.empty());
+  CHECK(later.vacant[0].new_failures == later.vacant[0].failures - 3);
+  CHECK(later.vacant[0].new_failures > 0);
+}
+
 TEST_CASE("each slot can be explained") {
   ScriptedPool pool({});
   pool.start();
