@@ -220,9 +220,11 @@ def write_json(path, run, verdicts):
 def go_on_with(congestion_control):
     """Replaces this process by one in a network namespace where it is the default; whoever else uses the
     machine keeps his own."""
-    available = pathlib.Path("/proc/sys/net/ipv4/tcp_available_congestion_control").read_text().split()
-    if congestion_control not in available:
-        sys.exit(f"--congestion-control: this kernel has {', '.join(available)}")
+    # A namespace of its own may have only what everybody is allowed.
+    allowed = pathlib.Path("/proc/sys/net/ipv4/tcp_allowed_congestion_control").read_text().split()
+    if congestion_control not in allowed:
+        sys.exit(f"--congestion-control: this system allows {', '.join(allowed)}; others once they are "
+                 "in net.ipv4.tcp_allowed_congestion_control")
     if why := far_link.missing():
         sys.exit(f"--congestion-control: {why}")
     os.execvp("unshare", ["unshare", "--net", "sh", "-c",
