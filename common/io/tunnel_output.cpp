@@ -31,12 +31,12 @@ void TunnelLink::Pump::flush() {
     }
     deliver(h2_.take_events());
     go_on_draining();
-    const bool rests = was_quiet && users_streams() == 0;
-    if (rests) {
+    const bool used = users_streams() > 0;
+    if (was_quiet && !used) {
       h2_.rest();
     }
     if (!suspended()) {
-      stream_->keep_tls_buffers(!rests);
+      stream_->keep_tls_buffers(used);
     }
   }
   flushing_ = false;
