@@ -1,94 +1,33 @@
 #include "supervisor/io/service_notify.hpp"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <systemd/sd-daemon.h>
 
-#include <array>
 #include <cstdlib>
-#include <cstring>
 
 #include "common/base/text.hpp"
 
 namespace scpool::supervisor {
-namespace {
-
-constexpr int kFirstListened = 3;                 // sd_listen_fds(3)
-constexpr std::uint64_t kMaxListened = 1U << 16;  // FileDescriptorStoreMax= is far below
-
-// The value of a variable, which then is gone.
-std::string taken(const char* name) {
-  const char* value = std::getenv(name);
-  std::string text = value == nullptr ? "" : value;
-  unsetenv(name);
-  return text;
-}
-
-// sd_notify(3) by its protocol, a datagram with at most one descriptor: libsystemd would bring six
-// libraries for it. A manager that cannot be reached is no reason to stop serving.
-void tell(const std::string& path, std::string message, int descriptor) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() < 2 || path.size() > sizeof address.sun_path - 1) {
-    return;
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  if (path[0] == '@') {
-    address.sun_path[0] = '\0';  // an abstract name
-  }
-  const OpenDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  iovec text{message.data(), message.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-  msghdr datagram{};
-  datagram.msg_name = &address;
-  datagram.msg_namelen = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-  datagram.msg_iov = &text;
-  datagram.msg_iovlen = 1;
-  if (descriptor >= 0) {
-    datagram.msg_control = room.data();
-    datagram.msg_controllen = room.size();
-    cmsghdr* passed = CMSG_FIRSTHDR(&datagram);
-    passed->cmsg_level = SOL_SOCKET;
-    passed->cmsg_type = SCM_RIGHTS;
-    passed->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(passed), &descriptor, sizeof descriptor);
-  }
-  static_cast<void>(sendmsg(socket.get(), &datagram, MSG_NOSIGNAL));
-}
-
-// Whether a variable that names the process it is for names this one.
-bool is_for_us(const std::string& pid) {
-  return parse_number(pid) == static_cast<std::uint64_t>(getpid());
-}
-
-}  // namespace
 
 ServiceNotify::ServiceNotify() {
-  socket_ = taken("NOTIFY_SOCKET");
-  if (socket_.empty()) {
+  const char* socket = std::getenv("NOTIFY_SOCKET");
+  if (socket == nullptr) {
     return;
   }
-  // sd_watchdog_enabled(3): notify at half the time that is allowed.
-  const std::string watched = taken("WATCHDOG_PID");
-  const auto period_us = parse_number(taken("WATCHDOG_USEC"));
-  if (period_us && (watched.empty() || is_for_us(watched))) {
-    watchdog_period_ = std::chrono::microseconds{*period_us / 2};
+  socket_ = socket;
+  std::uint64_t period_us = 0;
+  if (sd_watchdog_enabled(1, &period_us) > 0) {
+    // sd_watchdog_enabled(3): notify at half the time that is allowed.
+    watchdog_period_ = std::chrono::microseconds{period_us / 2};
   }
-  const bool ours = is_for_us(taken("LISTEN_PID"));
-  const auto count = parse_number(taken("LISTEN_FDS"));
-  const std::string names = taken("LISTEN_FDNAMES");
-  if (ours && count && *count <= kMaxListened) {
-    take_listened(static_cast<int>(*count), names);
-  }
-}
-
-void ServiceNotify::take_listened(int count, const std::string& names) {
+  unsetenv("NOTIFY_SOCKET");
+  const char* listed = std::getenv("LISTEN_FDNAMES");
+  const std::string names = listed == nullptr ? "" : listed;
+  const int count = sd_listen_fds(1);
   const std::vector<std::string_view> each = split(names, ':');
   for (int i = 0; i < count; ++i) {
     const auto index = static_cast<std::size_t>(i);
-    fcntl(kFirstListened + i, F_SETFD, FD_CLOEXEC);
-    kept_[index < each.size() ? std::string(each[index]) : ""] = OpenDescriptor(kFirstListened + i);
+    kept_[index < each.size() ? std::string(each[index]) : ""] =
+        OpenDescriptor(SD_LISTEN_FDS_START + i);
   }
 }
 
@@ -96,8 +35,10 @@ void ServiceNotify::keep(const std::string& name, int descriptor) const {
   if (socket_.empty() || descriptor < 0) {
     return;
   }
+  setenv("NOTIFY_SOCKET", socket_.c_str(), 1);
   // FDPOLL=0: the manager must not drop it when the process ends; that end is what we want to know.
-  tell(socket_, "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name, descriptor);
+  const std::string message = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
+  sd_pid_notify_with_fds(0, 1, message.c_str(), &descriptor, 1);
 }
 
 void ServiceNotify::let_go(const std::string& name) const {
@@ -146,9 +87,13 @@ void ServiceNotify::alive() {
 }
 
 void ServiceNotify::send(const std::string& message) const {
-  if (!socket_.empty()) {
-    tell(socket_, message, -1);
+  if (socket_.empty()) {
+    return;
   }
+  // The library reads the address from the environment, where no child may find it. A manager that
+  // cannot be reached is no reason to stop serving.
+  setenv("NOTIFY_SOCKET", socket_.c_str(), 1);
+  sd_notify(1, message.c_str());
 }
 
 }  // namespace scpool::supervisor

@@ -42,7 +42,6 @@ class ServiceNotify {
 
  private:
   void send(const std::string& message) const;
-  void take_listened(int count, const std::string& names);
 
   std::string socket_;
   Duration watchdog_period_ = Duration::zero();

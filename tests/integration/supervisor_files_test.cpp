@@ -268,43 +268,6 @@ TEST_CASE("the service manager is told, and its variables reach no child") {
   silent.ready();
 }
 
-TEST_CASE("the service manager is given descriptors, by an abstract name, too") {
-  const int manager = socket(AF_UNIX, SOCK_DGRAM, 0);
-  REQUIRE(manager >= 0);
-  const std::string name = "sc-pool-test-" + std::to_string(getpid());
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path + 1, name.c_str(), sizeof address.sun_path - 2);
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  REQUIRE(bind(manager, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  setenv("NOTIFY_SOCKET", ("@" + name).c_str(), 1);
-  const ServiceNotify notify;
-  std::array<int, 2> ends{};
-  REQUIRE(pipe(ends.data()) == 0);
-  notify.keep("0.1", ends[1]);
-  std::array<char, 256> buffer{};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-  iovec text{buffer.data(), buffer.size()};
-  msghdr datagram{};
-  datagram.msg_iov = &text;
-  datagram.msg_iovlen = 1;
-  datagram.msg_control = room.data();
-  datagram.msg_controllen = room.size();
-  const ssize_t count = recvmsg(manager, &datagram, 0);
-  REQUIRE(count > 0);
-  CHECK(std::string(buffer.data(), static_cast<std::size_t>(count)) ==
-        "FDSTORE=1\nFDPOLL=0\nFDNAME=0.1");
-  const cmsghdr* passed = CMSG_FIRSTHDR(&datagram);
-  REQUIRE(passed != nullptr);
-  int received = -1;
-  std::memcpy(&received, CMSG_DATA(passed), sizeof received);
-  CHECK(write(received, "x", 1) == 1);
-  CHECK(read(ends[0], buffer.data(), 1) == 1);
-  for (const int descriptor : {received, ends[0], ends[1], manager}) {
-    close(descriptor);
-  }
-}
-
 TEST_CASE("a large log is rotated and the oldest goes") {
   const TemporaryDirectory directory;
   const std::string path = directory.file("web-0.1.log");
