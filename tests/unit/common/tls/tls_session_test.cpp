@@ -91,7 +91,7 @@ TEST_CASE("buffers that are kept are there between two batches, and gone when th
     CHECK(read_all(pair.client) == text);
   };
   exchange("warm");
-  const std::size_t before = in_use();
+  [[maybe_unused]] const std::size_t before = in_use();
   pair.client.keep_buffers(true);
   exchange("kept");
   exchange("kept again");
