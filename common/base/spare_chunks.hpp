@@ -15,8 +15,8 @@ inline constexpr std::size_t kSmallChunk = 16 * 1024;
 // For a batch of the tunnel, framed or encrypted, and a little more.
 inline constexpr std::size_t kLargeChunk = limits::kMaxUnsentBytes + kSmallChunk;
 
-// An empty chunk of at least that capacity, to be filled and appended to a queue. Those of the three
-// sizes above are kept; between the last two the larger is given.
+// An empty chunk of at least that capacity, to be filled and appended to a queue. Those of the
+// three sizes above are kept; between the last two the larger is given.
 Bytes take_chunk(std::size_t capacity);
 // The same, with what it held before left in it: who writes over it pays for no zeroes.
 Bytes take_used_chunk(std::size_t capacity);

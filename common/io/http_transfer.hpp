@@ -23,7 +23,8 @@ using CurlMulti = void;
 
 CurlMulti* new_curl_multi();
 
-// The trusted roots for each list of CA files, with the system's or without; the files are read once.
+// The trusted roots for each list of CA files, with the system's or without; the files are read
+// once.
 class TlsRoots {
  public:
   Result<TrustStore*> with(const std::vector<std::string>& ca_files, bool only_these);
