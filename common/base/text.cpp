@@ -66,21 +66,13 @@ std::size_t edit_distance(std::string_view left, std::string_view right) {
 }  // namespace
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
-  constexpr std::size_t kNeverTooLarge = 19;  // digits
   if (text.empty()) {
     return std::nullopt;
   }
   std::uint64_t number = 0;
-  if (text.size() > kNeverTooLarge) {
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return problem == std::errc{} && end == text.data() + text.size() ? std::optional(number)
-                                                                      : std::nullopt;
-  }
-  for (const char c : text) {
-    if (!is_digit(c)) {
-      return std::nullopt;
-    }
-    number = number * 10 + static_cast<std::uint64_t>(c - '0');
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc{} || end != text.data() + text.size()) {
+    return std::nullopt;
   }
   return number;
 }
