@@ -388,6 +388,10 @@ std::size_t H2Session::unsent_bytes() const {
   return session_->unsent_total;
 }
 
+std::uint64_t H2Session::bulk_bytes() const {
+  return session_->bulk_total;
+}
+
 bool H2Session::finished() const {
   return nghttp2_session_want_read(session_->native) == 0 &&
          nghttp2_session_want_write(session_->native) == 0;

@@ -107,6 +107,9 @@ class H2Session {
   std::size_t active_streams() const;  // the control stream included
   std::vector<StreamId> live_streams() const;
   std::size_t unsent_bytes() const;  // of all streams
+  // Body bytes, both ways and ever, without the first 64 KiB of each stream: grows only while
+  // something large is under way.
+  std::uint64_t bulk_bytes() const;
   // Nothing more will be exchanged: both sides are done.
   bool finished() const;
 

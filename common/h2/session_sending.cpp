@@ -196,6 +196,7 @@ bool SessionState::take_body(StreamId stream, ByteView frame_head, std::size_t l
     take_unsent(*state, length);
   }
   unsent_total -= length;
+  count_body(*state, length);
   state->quantum_left -= std::min(state->quantum_left, length);
   if (state->quantum_left < kSmallestCut) {
     state->quantum_left = 0;

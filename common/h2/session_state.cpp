@@ -11,6 +11,7 @@ namespace scpool::h2 {
 namespace {
 
 constexpr std::size_t kMaxOutboundQueue = 5000;
+constexpr std::size_t kBulkBegins = 64 * 1024;
 
 std::uint32_t nghttp2_code(H2Code code) {
   return static_cast<std::uint32_t>(code);
@@ -76,6 +77,13 @@ void SessionState::submit_reset(StreamId stream, StreamState& state, H2Code code
   nghttp2_submit_rst_stream(native, NGHTTP2_FLAG_NONE, stream.value, nghttp2_code(code));
 }
 
+void SessionState::count_body(StreamState& state, std::size_t length) {
+  state.carried += length;
+  if (state.carried > kBulkBegins) {
+    bulk_total += std::min(length, state.carried - kBulkBegins);
+  }
+}
+
 void SessionState::head_received(StreamId stream, bool request, bool end) {
   StreamState* state = find(stream);
   if (state == nullptr || state->reset_by_us || stream != incoming.stream) {
@@ -115,6 +123,7 @@ void SessionState::data_received(StreamId stream, ByteView data) {
   }
   state->held += data.size();
   held_total += data.size();
+  count_body(*state, data.size());
   events.emplace_back(DataReceived{stream, data});
 }
 

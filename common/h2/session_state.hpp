@@ -35,6 +35,7 @@ struct StreamState {
   StreamCredit credit;
   std::size_t quantum_left = 0;     // of its turn; 0: the next begins a new one
   std::size_t held = 0;             // received, not passed on
+  std::size_t carried = 0;          // body bytes, both ways
   std::uint64_t last_progress = 0;  // when (in consumptions) `held` last shrank or began
   Turn turn = Turn::Idle;
   bool known = false;       // the user has heard of it
@@ -68,6 +69,7 @@ class SessionState {
   StreamState* find(StreamId stream);
   StreamState& add(StreamId stream);
   void submit_reset(StreamId stream, StreamState& state, H2Code code);
+  void count_body(StreamState& state, std::size_t length);
   // The stream has something new to send: lets it take part.
   void wake(StreamId stream, StreamState& state);
   // Lets the next stream in order send; false when nobody waits or may.
@@ -122,6 +124,7 @@ class SessionState {
   FrameBatch batch;
   StreamId filled;  // whose bytes wait in place in the batch
   std::size_t unsent_total = 0;
+  std::uint64_t bulk_total = 0;
   SendOrder order;
   std::optional<StreamId> sending;  // whose turn it is
   bool sent_in_turn = false;        // a frame of it, since it was let send

@@ -125,13 +125,4 @@ void tune_tunnel(int descriptor) {
              static_cast<int>(std::chrono::milliseconds{limits::kTunnelUserTimeout}.count()));
 }
 
-std::optional<Duration> tcp_round_trip(int descriptor) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_rtt == 0) {
-    return std::nullopt;
-  }
-  return std::chrono::microseconds{info.tcpi_rtt};
-}
-
 }  // namespace scpool

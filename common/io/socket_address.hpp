@@ -43,8 +43,5 @@ void tune_tcp(int descriptor);
 // For the connections of a tunnel: the kernel reports a silent path within 15 s when something is
 // unacknowledged, and within 30 s when the connection is idle.
 void tune_tunnel(int descriptor);
-// The kernel's smoothed round trip (TCP_INFO), in microseconds' steps; nothing before it knows one,
-// and for other sockets.
-std::optional<Duration> tcp_round_trip(int descriptor);
 
 }  // namespace scpool

@@ -9,8 +9,8 @@
 
 #include "common/base/byte_parts.hpp"
 #include "common/base/limits.hpp"
-#include "common/io/congestion.hpp"
 #include "common/io/stream_block.hpp"
+#include "common/io/tcp_path.hpp"
 
 namespace scpool {
 namespace {

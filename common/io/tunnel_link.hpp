@@ -60,11 +60,13 @@ struct TunnelLinkSettings {
 struct TunnelLinkFigures {
   std::uint64_t sent_bytes = 0;  // HTTP/2 bytes
   std::uint64_t received_bytes = 0;
+  std::uint64_t bulk_bytes = 0;    // of these, bodies' beyond the first 64 KiB of each stream
   std::size_t active_streams = 0;  // without control and canary
   std::size_t unsent_bytes = 0;
   std::size_t held_bytes = 0;    // received and not passed on, sent and not acknowledged
   std::size_t replay_bytes = 0;  // of these, the latter
   Duration round_trip = Duration::zero();
+  bool short_path = false;             // the least round trip is below limits::kShortRoundTrip
   std::optional<Instant> last_canary;  // answered (server side), asked (worker side)
   bool ready = false;
   bool suspect = false;

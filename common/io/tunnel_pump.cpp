@@ -285,12 +285,14 @@ TunnelLinkFigures TunnelLink::Pump::figures() const {
   TunnelLinkFigures figures;
   figures.sent_bytes = sent_bytes_;
   figures.received_bytes = received_bytes_;
+  figures.bulk_bytes = h2_.bulk_bytes();
   figures.active_streams = users_streams();
   figures.unsent_bytes =
       h2_.unsent_bytes() + carrier_.unwritten() + (stream_ ? stream_->queued() : 0);
   figures.held_bytes = h2_.held_bytes() + carrier_.held_bytes();
   figures.replay_bytes = carrier_.held_bytes();
   figures.round_trip = liveness_.round_trip().value_or(Duration::zero());
+  figures.short_path = short_path_;
   figures.last_canary = canary_.last;
   figures.ready = phase_ == Phase::Ready && !suspended();
   figures.suspended = suspended();

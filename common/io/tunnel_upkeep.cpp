@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "common/base/text.hpp"
-#include "common/io/socket_address.hpp"
+#include "common/io/tcp_path.hpp"
 #include "common/io/tunnel_pump.hpp"
 #include "common/tunnel/upkeep_timer.hpp"
 
@@ -158,7 +158,10 @@ void TunnelLink::Pump::heard(Instant now) {
   liveness_.bytes_received(now);
   const bool wanted = users_streams() > 0 || !liveness_.round_trip().has_value();
   if (wanted && liveness_.round_trip_due(now)) {
-    liveness_.round_trip_measured(tcp_round_trip(stream_->descriptor()), now);
+    const std::optional<RoundTrips> measured = tcp_round_trips(stream_->descriptor());
+    liveness_.round_trip_measured(
+        measured.has_value() ? std::optional(measured->smoothed) : std::nullopt, now);
+    short_path_ = measured.has_value() && is_short_path(*measured);
   }
   if (std::exchange(suspect_, false)) {
     listener_->on_suspect(false);

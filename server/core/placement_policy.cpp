@@ -14,13 +14,18 @@ namespace {
 constexpr std::size_t kStreamCost = 64 * 1024;
 constexpr std::size_t kCrowded = 8 * 1024 * 1024;
 
+// What a connection that is shared on a short path has at most.
+constexpr std::size_t kSharedStreams = 100;
+constexpr std::size_t kSharedQueue = 512 * 1024;  // two turns of a carrier's acknowledgement
+constexpr std::size_t kSharedBulk = 64 * 1024;
+
 // Round trips that differ by less than this are alike.
 constexpr Duration kSameRoundTrip = std::chrono::milliseconds{1};
 constexpr double kRecent = 1.0;  // seconds
 
 std::tuple<std::size_t, Duration::rep> cost(const PlacementCandidate& candidate) {
   return {candidate.queued_bytes + candidate.streams * kStreamCost +
-              std::min(candidate.recent_bytes, kCrowded),
+              std::min(candidate.recent_bulk, kCrowded),
           candidate.round_trip / kSameRoundTrip};
 }
 
@@ -75,6 +80,25 @@ std::optional<std::size_t> place_among(std::span<const PlacementCandidate> candi
   return cost(candidates[other]) < cost(candidates[one]) ? other : one;
 }
 
+bool is_shareable(const PlacementCandidate& candidate) {
+  return candidate.usable && candidate.short_path && candidate.streams < kSharedStreams &&
+         candidate.queued_bytes <= kSharedQueue && candidate.recent_bulk <= kSharedBulk;
+}
+
+// Ends with the first one that is usable and not on a short path: neither are the others.
+std::optional<std::size_t> place_shared(std::size_t count, const CandidateAt& candidate_at) {
+  for (std::size_t index = 0; index < count; ++index) {
+    const PlacementCandidate candidate = candidate_at(index);
+    if (is_shareable(candidate)) {
+      return index;
+    }
+    if (candidate.usable && !candidate.short_path) {
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
@@ -89,6 +113,9 @@ std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
 std::optional<std::size_t> place_stream(std::size_t count,
                                         const CandidateAt& candidate_at,
                                         Random& random) {
+  if (const std::optional<std::size_t> shared = place_shared(count, candidate_at)) {
+    return shared;
+  }
   // Two of all, when both will do: as likely as two of those that will do.
   if (count >= 2) {
     const std::array<std::size_t, 2> pair = two_below(count, random);

@@ -1,6 +1,12 @@
-// Which connection of a tunnel gets a new stream: the better of two random ready ones by load
-// (queued bytes, streams, what comes over it), then by round trip (engineering notes section 2).
-// Pure.
+// Which connection of a tunnel gets a new stream. Pure.
+//
+// On a long path: the better of two random ready ones by load (queued bytes, streams, what comes
+// over it), then by round trip (engineering notes section 2). A lost packet then holds up few
+// streams, and the windows of several connections grow at once.
+//
+// On a short path (this host, a LAN), where little is lost and windows do not matter, requests cost
+// TLS records, system calls and wake-ups, and those that share a connection share these: the first
+// connection on which nothing large is under way takes all, as long as they are not too many.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +24,12 @@ struct PlacementCandidate {
   std::size_t queued_bytes = 0;
   std::size_t streams = 0;
   Duration round_trip = Duration::zero();
-  std::size_t recent_bytes = 0;  // received lately: the queue behind them is at the other end
+  bool short_path = false;
+  // Of large bodies, lately: behind them is a queue in the kernel or at the other end.
+  std::size_t recent_bulk = 0;
 };
 
-// How much came within about the last second.
+// How much of a growing total came within about the last second.
 class RecentBytes {
  public:
   // `total`: since the beginning.
@@ -34,7 +42,7 @@ class RecentBytes {
 };
 
 // An index below `count`; nothing when none is usable. Connections with more than 8 MiB in flight
-// are taken only when there is no other. Asks for as few candidates as it needs, mostly two.
+// are taken only when there is no other. Asks for as few candidates as it needs, mostly one or two.
 using CandidateAt = std::function<PlacementCandidate(std::size_t)>;
 std::optional<std::size_t> place_stream(std::size_t count,
                                         const CandidateAt& candidate_at,

@@ -23,7 +23,8 @@ PlacementCandidate TunnelConnection::candidate() {
   candidate.queued_bytes = figures.unsent_bytes + figures.held_bytes;
   candidate.streams = figures.active_streams;
   candidate.round_trip = figures.round_trip;
-  candidate.recent_bytes = recent_.note(figures.received_bytes, loop_.now());
+  candidate.short_path = figures.short_path;
+  candidate.recent_bulk = recent_bulk_.note(figures.bulk_bytes, loop_.now());
   return candidate;
 }
 

@@ -93,7 +93,7 @@ class TunnelConnection final : private TunnelLinkListener {
   bool ready_ = false;
   bool draining_ = false;
   std::optional<Instant> suspended_since_;
-  RecentBytes recent_;
+  RecentBytes recent_bulk_;
   Timer end_timer_;
   TunnelLink link_;
 };

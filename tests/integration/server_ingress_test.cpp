@@ -401,6 +401,41 @@ TEST_CASE("a browser that does not read holds back its own answer and nobody els
   REQUIRE(run_until(i.loop, [&] { return stuck->received_size > kSize; }));
 }
 
+TEST_CASE("on one host requests share a connection until something large is under way on it") {
+  Ingress i;
+  const auto second = i.r.worker(i.tunnel, 1);
+  constexpr std::size_t kSize = 64 * 1024 * 1024;
+  const auto answer = [](auto& exchange) {
+    const bool large = exchange.head.find(":path") == "/large";
+    exchange.worker->link->respond(exchange.stream, {{":status", "200"}}, false);
+    exchange.to_send = large ? kSize : 1;
+    exchange.pour();
+  };
+  i.worker->at_head = answer;
+  second->at_head = answer;
+  const auto browser = i.r.browser();
+  const auto ask_again = [&] {
+    browser->received.clear();
+    CHECK(contains(i.ask(*browser, get(), "0\r\n\r\n"), "200 OK"));
+  };
+  for (int round = 0; round < 20; ++round) {
+    ask_again();
+  }
+  CHECK(std::max(i.worker->requests, second->requests) == 20);
+  ScriptedWorker& shared = i.worker->requests > 0 ? *i.worker : *second;
+  ScriptedWorker& other = &shared == second.get() ? *i.worker : *second;
+
+  const auto stuck = i.r.browser();
+  stuck->stream->pause_reading();
+  stuck->stream->write("GET http://site.test/large HTTP/1.1\r\nHost: site.test\r\n\r\n");
+  REQUIRE(run_until(i.loop, [&] { return shared.link->figures().bulk_bytes > kSize / 64; }));
+  for (int round = 0; round < 20; ++round) {
+    ask_again();
+  }
+  CHECK(shared.requests == 21);
+  CHECK(other.requests == 20);
+}
+
 TEST_CASE("a large upload is bounded on its way") {
   Ingress i;
   i.worker->echoes = false;

@@ -29,6 +29,7 @@ TEST_CASE("both sides become ready, and the canary goes through") {
     // Between two sockets of one host, finer than the loop's clock.
     CHECK(pair.server.link->figures().round_trip > Duration::zero());
     CHECK(pair.worker.link->figures().round_trip > Duration::zero());
+    CHECK(pair.server.link->figures().short_path);
     CHECK_FALSE(pair.server.failure.has_value());
   }
 }

@@ -51,9 +51,26 @@ TEST_CASE("a request with a body and its answer pass whole") {
   CHECK(response.ended);
   CHECK(response.closed == H2Code::NoError);
   CHECK(request.closed == H2Code::NoError);
+  // Both ends count the same, without the stream's first 64 KiB.
+  CHECK(pair.client.session.bulk_bytes() == up.size() + down.size() - 64 * 1024);
+  CHECK(pair.server.session.bulk_bytes() == pair.client.session.bulk_bytes());
   CHECK(pair.client.session.active_streams() == 0);
   CHECK(pair.server.session.active_streams() == 0);
   CHECK(pair.client.session.held_bytes() == 0);
+}
+
+TEST_CASE("small answers are not bulk, however many") {
+  H2Pair pair;
+  for (int i = 0; i < 20; ++i) {
+    const StreamId stream = pair.client.session.open(request_head(), true).value();
+    pair.run();
+    pair.server.session.respond(stream, response_head(), false);
+    pair.server.session.send(stream, as_bytes(pattern(64 * 1024)), true);
+    pair.run();
+    CHECK(pair.client.seen[stream].ended);
+  }
+  CHECK(pair.client.session.bulk_bytes() == 0);
+  CHECK(pair.server.session.bulk_bytes() == 0);
 }
 
 TEST_CASE("an end that rests loses nothing, between frames and in the middle of them") {

@@ -47,11 +47,11 @@ TEST_CASE("a stream goes where no download is under way") {
   candidates[1].streams = 3;  // more of them, but they say little
   for (std::uint64_t step = 1; step <= 30; ++step) {
     now += std::chrono::milliseconds{100};
-    candidates[0].recent_bytes = download.note(step * 25'000, now);  // 2 Mbit/s
-    candidates[1].recent_bytes = small.note(step * 1'000, now);
+    candidates[0].recent_bulk = download.note(step * 25'000, now);  // 2 Mbit/s
+    candidates[1].recent_bulk = small.note(step * 1'000, now);
   }
-  CHECK(candidates[0].recent_bytes > 200'000);
-  CHECK(candidates[0].recent_bytes < 300'000);
+  CHECK(candidates[0].recent_bulk > 200'000);
+  CHECK(candidates[0].recent_bulk < 300'000);
   for (int round = 0; round < 20; ++round) {
     CHECK(place(candidates, random) == 1);
   }
@@ -113,7 +113,7 @@ TEST_CASE("those that will do share evenly, whatever others there are") {
   }
 }
 
-TEST_CASE("of many connections two are looked at") {
+TEST_CASE("of many connections two are looked at, and the first, whether the path is short") {
   Random random(8);
   int asked = 0;
   const auto candidate_at = [&asked](std::size_t) {
@@ -121,7 +121,61 @@ TEST_CASE("of many connections two are looked at") {
     return PlacementCandidate{true, 0, 0, {}};
   };
   CHECK(place_stream(64, candidate_at, random).has_value());
-  CHECK(asked == 2);
+  CHECK(asked == 3);
+}
+
+std::vector<PlacementCandidate> near_ones(std::size_t count) {
+  PlacementCandidate near{true, 0, 0, std::chrono::microseconds{80}};
+  near.short_path = true;
+  return std::vector<PlacementCandidate>(count, near);
+}
+
+TEST_CASE("on a short path requests share the first connection, and only that is looked at") {
+  Random random(9);
+  std::vector<PlacementCandidate> candidates = near_ones(4);
+  candidates[0].streams = 99;
+  candidates[0].queued_bytes = 512 * 1024;
+  candidates[0].recent_bulk = 64 * 1024;
+  int asked = 0;
+  const auto candidate_at = [&](std::size_t index) {
+    ++asked;
+    return candidates[index];
+  };
+  for (int round = 0; round < 20; ++round) {
+    CHECK(place_stream(candidates.size(), candidate_at, random) == 0);
+  }
+  CHECK(asked == 20);
+}
+
+TEST_CASE("on a short path the next connection is shared when the first has enough") {
+  Random random(10);
+  const auto placed_when_first = [&random](const auto& change) {
+    std::vector<PlacementCandidate> candidates = near_ones(4);
+    change(candidates[0]);
+    return place(candidates, random);
+  };
+  CHECK(placed_when_first([](PlacementCandidate& first) { first.streams = 100; }) == 1);
+  CHECK(placed_when_first([](PlacementCandidate& first) { first.queued_bytes = 512 * 1024 + 1; }) ==
+        1);
+  CHECK(placed_when_first([](PlacementCandidate& first) { first.recent_bulk = 64 * 1024 + 1; }) ==
+        1);
+  CHECK(placed_when_first([](PlacementCandidate& first) { first.usable = false; }) == 1);
+}
+
+TEST_CASE("on a short path the better of two takes a stream when every connection has enough") {
+  Random random(11);
+  std::vector<PlacementCandidate> candidates = near_ones(3);
+  for (PlacementCandidate& candidate : candidates) {
+    candidate.streams = 100;
+  }
+  candidates[1].streams = 200;
+  std::map<std::size_t, int> chosen;
+  for (int round = 0; round < 1000; ++round) {
+    ++chosen[place(candidates, random).value()];
+  }
+  CHECK(chosen[0] > 400);
+  CHECK(chosen[1] == 0);
+  CHECK(chosen[2] > 400);
 }
 
 }  // namespace

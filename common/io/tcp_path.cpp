@@ -1,4 +1,4 @@
-#include "common/io/congestion.hpp"
+#include "common/io/tcp_path.hpp"
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -13,14 +13,6 @@
 
 namespace scpool {
 namespace {
-
-bool short_path(int descriptor) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  return getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-         size >= offsetof(tcp_info, tcpi_min_rtt) + sizeof info.tcpi_min_rtt &&
-         std::chrono::microseconds{info.tcpi_min_rtt} < limits::kShortRoundTrip;
-}
 
 bool paced_by_algorithm(int descriptor) {
   std::array<char, 16> name{};  // TCP_CA_NAME_MAX
@@ -39,8 +31,24 @@ bool use(int descriptor, std::string_view algorithm) {
 
 }  // namespace
 
+std::optional<RoundTrips> tcp_round_trips(int descriptor) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_rtt == 0 ||
+      size < offsetof(tcp_info, tcpi_min_rtt) + sizeof info.tcpi_min_rtt) {
+    return std::nullopt;
+  }
+  return RoundTrips{std::chrono::microseconds{info.tcpi_rtt},
+                    std::chrono::microseconds{info.tcpi_min_rtt}};
+}
+
+bool is_short_path(const RoundTrips& round_trips) {
+  return round_trips.least < limits::kShortRoundTrip;
+}
+
 void leave_pacing_on_short_path(int descriptor) {
-  if (short_path(descriptor) && paced_by_algorithm(descriptor)) {
+  const std::optional<RoundTrips> round_trips = tcp_round_trips(descriptor);
+  if (round_trips.has_value() && is_short_path(*round_trips) && paced_by_algorithm(descriptor)) {
     // Every Linux allows these two to everybody, unless its administrator took one away.
     static_cast<void>(use(descriptor, "cubic") || use(descriptor, "reno"));
   }
