@@ -50,6 +50,10 @@ Abandoned& abandoned() {
   return list;
 }
 
+Error has_ended(int pid) {
+  return Error(ErrorKind::NotFound, "process " + std::to_string(pid) + " has ended");
+}
+
 }  // namespace
 
 struct ChildProcess::Block {
@@ -192,6 +196,11 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::adopt(
   if (!pidfd.valid() && errno != ESRCH) {
     return Error::from_errno(errno, "process " + std::to_string(identity.pid));
   }
+  // Its parent has not taken its end yet. One that is ours must be adopted, or nobody would.
+  const auto facts = read_process_facts(identity.pid, FactsWanted::ButDescriptors);
+  if (facts.has_value() && facts->wait_status.has_value() && facts->parent != getpid()) {
+    return has_ended(identity.pid);
+  }
   return adopt(loop, identity, std::move(pidfd), std::move(on_exit));
 }
 
@@ -206,7 +215,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::adopt(
   const bool lives =
       meant == identity.pid && facts.has_value() && facts->start_time == identity.start_time;
   if (!lives && meant != -1) {
-    return Error(ErrorKind::NotFound, "process " + std::to_string(identity.pid) + " has ended");
+    return has_ended(identity.pid);
   }
   auto block = std::make_unique<Block>();
   block->loop = &loop;

@@ -394,6 +394,9 @@ TEST_CASE("an end that its parent does not take is told all the same") {
   REQUIRE(run_until(loop, [&] { return end.has_value(); }));
   CHECK(end->seen);
   CHECK(end->signal == SIGUSR1);
+  // It still has its line in /proc, but is nothing to take back.
+  CHECK(ChildProcess::adopt(loop, stranger, [](ProcessExit) {}).error().kind() ==
+        ErrorKind::NotFound);
   kill(parent, SIGKILL);
   waitpid(parent, nullptr, 0);
 }
