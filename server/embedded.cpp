@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "server/io/secret_files.hpp"
 

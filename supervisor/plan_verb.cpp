@@ -1,8 +1,7 @@
 // `sc-pool plan`: what a restart, reload or scale would do, as a table.
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/pool_connection.hpp"

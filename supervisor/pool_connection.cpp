@@ -1,8 +1,8 @@
 #include "supervisor/pool_connection.hpp"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/tunnel/tunnel_resource.hpp"
 #include "supervisor/io/pool_search.hpp"

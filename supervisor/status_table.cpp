@@ -1,8 +1,8 @@
 #include "supervisor/status_table.hpp"
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 

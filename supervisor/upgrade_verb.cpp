@@ -2,8 +2,8 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/io/process_watch.hpp"

@@ -1,8 +1,7 @@
 // Verbs that look: status, wait, events.
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/io/process_watch.hpp"

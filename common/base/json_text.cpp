@@ -1,6 +1,8 @@
 #include "common/base/json_text.hpp"
 
-#include <nlohmann/json.hpp>
+#include "common/base/json.hpp"
+
+template class nlohmann::basic_json<>;
 
 namespace scpool {
 

@@ -1,7 +1,7 @@
 // What requests say beside their parts, and the usual answers.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "common/io/http_connection.hpp"

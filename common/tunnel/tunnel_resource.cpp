@@ -1,7 +1,6 @@
 #include "common/tunnel/tunnel_resource.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 
 namespace scpool {

@@ -1,5 +1,5 @@
-#include <nlohmann/json.hpp>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "common/tunnel/tunnel_resource.hpp"

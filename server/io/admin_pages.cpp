@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "server/io/rest_answers.hpp"
 

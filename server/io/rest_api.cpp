@@ -1,9 +1,9 @@
 #include "server/io/rest_api.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "server/io/rest_answers.hpp"

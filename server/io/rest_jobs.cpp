@@ -1,7 +1,6 @@
 #include "server/io/rest_jobs.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "common/tls/proof.hpp"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 #include "supervisor/core/pool_config.hpp"

@@ -1,7 +1,6 @@
 #include "supervisor/core/running_pool.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 
 namespace scpool::supervisor {

@@ -1,8 +1,8 @@
 #include "supervisor/core/status_report.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 

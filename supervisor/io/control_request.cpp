@@ -1,7 +1,6 @@
 #include "supervisor/io/control_request.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/text.hpp"
 

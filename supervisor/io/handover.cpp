@@ -1,9 +1,9 @@
 #include "supervisor/io/handover.hpp"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "supervisor/io/files.hpp"
 

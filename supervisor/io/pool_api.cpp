@@ -1,8 +1,8 @@
 #include "supervisor/io/pool_api.hpp"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/page.hpp"
 #include "common/base/random.hpp"

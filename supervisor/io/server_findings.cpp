@@ -1,9 +1,9 @@
 #include "supervisor/io/server_findings.hpp"
 
-#include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/base/random.hpp"
 #include "common/base/text.hpp"

@@ -1,8 +1,8 @@
 // The state file's JSON. Instants are nanoseconds on the boot's timeline; enumerators are their
 // texts; a field that is missing keeps its default, so that an older file can be read.
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "supervisor/io/state_file.hpp"
 

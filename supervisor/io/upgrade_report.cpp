@@ -4,8 +4,8 @@
 
 #include <cstdio>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 
 namespace scpool::supervisor {

@@ -7,9 +7,9 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/base/json.hpp"
 #include "common/base/json_text.hpp"
 #include "common/io/log_line.hpp"
 #include "tests/support/temporary_directory.hpp"

@@ -1,7 +1,6 @@
 #include "worker/core/worker_facts.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "common/base/json.hpp"
 #include "common/base/text.hpp"
 
 namespace scpool::worker {
