@@ -42,13 +42,10 @@ std::optional<RoundTrips> tcp_round_trips(int descriptor) {
                     std::chrono::microseconds{info.tcpi_min_rtt}};
 }
 
-bool is_short_path(const RoundTrips& round_trips) {
-  return round_trips.least < limits::kShortRoundTrip;
-}
-
 void leave_pacing_on_short_path(int descriptor) {
   const std::optional<RoundTrips> round_trips = tcp_round_trips(descriptor);
-  if (round_trips.has_value() && is_short_path(*round_trips) && paced_by_algorithm(descriptor)) {
+  if (round_trips.has_value() && round_trips->least < limits::kShortRoundTrip &&
+      paced_by_algorithm(descriptor)) {
     // Every Linux allows these two to everybody, unless its administrator took one away.
     static_cast<void>(use(descriptor, "cubic") || use(descriptor, "reno"));
   }

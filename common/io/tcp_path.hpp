@@ -17,13 +17,10 @@ struct RoundTrips {  // in microseconds' steps
 // Nothing before the kernel knows one, and for other sockets (TCP_INFO).
 std::optional<RoundTrips> tcp_round_trips(int descriptor);
 
-// This host, a LAN: the least round trip is below limits::kShortRoundTrip.
-bool is_short_path(const RoundTrips& round_trips);
-
-// BBR paces what it sends. On a short path that gains nothing, and where no fq queue does the
-// pacing, as on loopback, a kernel timer for every burst costs more than all the rest of TCP. Such
-// a connection goes on with CUBIC (RFC 9438). Others, and other algorithms, keep what the system's
-// administrator chose.
+// BBR paces what it sends. On a path of less than limits::kShortRoundTrip (this host, a LAN) that
+// gains nothing, and where no fq queue does the pacing, as on loopback, a kernel timer for every
+// burst costs more than all the rest of TCP. Such a connection goes on with CUBIC (RFC 9438).
+// Others, and other algorithms, keep what the system's administrator chose.
 void leave_pacing_on_short_path(int descriptor);
 
 }  // namespace scpool

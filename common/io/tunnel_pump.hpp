@@ -133,7 +133,6 @@ class TunnelLink::Pump final : public StreamListener, private BodySource {
 
   DeadlineTimer deadline_;
   Liveness liveness_;
-  bool short_path_ = false;
   bool suspect_ = false;
   std::uint64_t ping_count_ = 0;
 

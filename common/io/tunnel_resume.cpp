@@ -53,7 +53,6 @@ std::uint64_t TunnelLink::Pump::resume(std::unique_ptr<Stream> stream,
   const std::uint64_t replayed = carrier_.resume(from);
   small_records_left_ = limits::kSmallRecordBytes;
   liveness_.restart(now);
-  short_path_ = false;  // until the new connection was asked
   send_ping(now);
   canary_.failures = 0;
   if (is_server() && phase_ == Phase::Ready) {

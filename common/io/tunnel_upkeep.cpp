@@ -158,10 +158,11 @@ void TunnelLink::Pump::heard(Instant now) {
   liveness_.bytes_received(now);
   const bool wanted = users_streams() > 0 || !liveness_.round_trip().has_value();
   if (wanted && liveness_.round_trip_due(now)) {
-    const std::optional<RoundTrips> measured = tcp_round_trips(stream_->descriptor());
-    liveness_.round_trip_measured(
-        measured.has_value() ? std::optional(measured->smoothed) : std::nullopt, now);
-    short_path_ = measured.has_value() && is_short_path(*measured);
+    if (const auto measured = tcp_round_trips(stream_->descriptor())) {
+      liveness_.round_trip_measured(measured->smoothed, measured->least, now);
+    } else {
+      liveness_.round_trip_unknown(now);
+    }
   }
   if (std::exchange(suspect_, false)) {
     listener_->on_suspect(false);

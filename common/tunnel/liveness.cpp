@@ -51,12 +51,15 @@ Duration Liveness::ping_acknowledged(Instant now) {
   return round_trip_.value_or(Duration::zero());
 }
 
-void Liveness::round_trip_measured(std::optional<Duration> kernel, Instant now) {
+void Liveness::round_trip_measured(Duration smoothed, Duration least, Instant now) {
   next_measure_ = now + limits::kRoundTripPeriod;
-  if (kernel) {
-    measured_ = true;
-    round_trip_ = kernel;
-  }
+  measured_ = true;
+  round_trip_ = smoothed;
+  least_round_trip_ = least;
+}
+
+void Liveness::round_trip_unknown(Instant now) {
+  next_measure_ = now + limits::kRoundTripPeriod;
 }
 
 void Liveness::restart(Instant now) {
@@ -64,6 +67,7 @@ void Liveness::restart(Instant now) {
   last_ping_ = now;
   ping_sent_.reset();
   measured_ = false;
+  least_round_trip_ = Duration::max();
   next_measure_ = now;
 }
 

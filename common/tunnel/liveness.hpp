@@ -34,9 +34,11 @@ class Liveness {
   Duration ping_acknowledged(Instant now);
 
   // The kernel measures finer than pings, which are timed by a clock of milliseconds and wait
-  // behind data: once it was asked, pings no longer tell the round trip.
+  // behind data: once it was asked, pings no longer tell the round trip. `least`: of the last
+  // minutes, thus without queues.
   bool round_trip_due(Instant now) const { return now >= next_measure_; }
-  void round_trip_measured(std::optional<Duration> kernel, Instant now);
+  void round_trip_measured(Duration smoothed, Duration least, Instant now);
+  void round_trip_unknown(Instant now);  // by the kernel, yet
 
   // The peer is reached by a new connection: what was asked on the old one is void.
   void restart(Instant now);
@@ -46,6 +48,8 @@ class Liveness {
   // When to ask again; later than `now` unless a ping is due.
   Instant next_deadline(Instant now, bool has_streams) const;
   std::optional<Duration> round_trip() const { return round_trip_; }
+  // This host, a LAN. Not before the kernel was asked.
+  bool short_path() const { return least_round_trip_ < limits::kShortRoundTrip; }
 
  private:
   bool waits_for_ping() const;  // a ping is out and nothing came after it
@@ -64,6 +68,7 @@ class Liveness {
   double jitter_ = 1.0;  // 0.8 .. 1.2, drawn anew after each ping
   std::optional<Duration> round_trip_;
   bool measured_ = false;  // by the kernel
+  Duration least_round_trip_ = Duration::max();
   Instant next_measure_{};
 };
 

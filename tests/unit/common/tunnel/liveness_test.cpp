@@ -50,18 +50,26 @@ TEST_CASE("an answered ping gives the round trip and starts the period anew") {
 TEST_CASE("the kernel's round trip is finer than a ping's and comes before it") {
   Liveness liveness = fresh();
   REQUIRE(liveness.round_trip_due(kStart));
-  liveness.round_trip_measured(std::nullopt, kStart);  // it does not know yet
+  liveness.round_trip_unknown(kStart);
   CHECK_FALSE(liveness.round_trip());
   CHECK_FALSE(liveness.round_trip_due(kStart + 99ms));
   liveness.ping_sent(kStart + 1s);
   CHECK(liveness.ping_acknowledged(kStart + 1s) == 0ms);  // within one tick of the loop's clock
-  liveness.round_trip_measured(230us, kStart + 1s);
+  CHECK_FALSE(liveness.short_path());
+  liveness.round_trip_measured(230us, 40us, kStart + 1s);
   liveness.ping_sent(kStart + 2s);
   CHECK(liveness.ping_acknowledged(kStart + 2010ms) == 230us);  // it waited behind data
   CHECK(liveness.round_trip() == Duration(230us));
+  CHECK(liveness.short_path());
+  liveness.round_trip_measured(9ms, 999us, kStart + 2100ms);  // queues on a short path
+  CHECK(liveness.short_path());
+  liveness.round_trip_measured(1100us, 1ms, kStart + 2200ms);
+  CHECK_FALSE(liveness.short_path());
+  liveness.round_trip_measured(230us, 40us, kStart + 2300ms);
 
   // Another connection is another path: until the kernel knows it, a ping says more.
   liveness.restart(kStart + 3s);
+  CHECK_FALSE(liveness.short_path());
   CHECK(liveness.round_trip_due(kStart + 3s));
   liveness.ping_sent(kStart + 3s);
   CHECK(liveness.ping_acknowledged(kStart + 3080ms) == 80ms);
