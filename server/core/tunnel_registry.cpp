@@ -81,7 +81,7 @@ Result<std::vector<std::string>> TunnelRegistry::create(const TunnelRegistration
   Tunnel tunnel;
   tunnel.state = new_state(registration, request, moment.wall);
   tunnel.sequence = next_sequence_++;
-  tunnel.disconnected_since = moment.now;
+  disconnect(tunnel, moment.now);
   enter(tunnel, TunnelPhase::Booting);
   by_id_.emplace(registration.id, tunnel.sequence);
   tunnels_.emplace(tunnel.sequence, std::move(tunnel));
@@ -117,7 +117,7 @@ void TunnelRegistry::restore(TunnelState state, Moment moment) {
   const TunnelStatus stored = state.status;
   tunnel.state = std::move(state);
   tunnel.sequence = next_sequence_++;
-  tunnel.disconnected_since = moment.now;
+  disconnect(tunnel, moment.now);
   if (stored == TunnelStatus::Terminated) {
     tunnel.phase = TunnelPhase::Terminated;
   } else {
@@ -161,7 +161,7 @@ void TunnelRegistry::connection_lost(const TunnelId& id, Moment moment) {
   }
   tunnel.state.last_connected = unix_seconds(moment.wall);
   if (--tunnel.state.connections.ready == 0) {
-    tunnel.disconnected_since = moment.now;
+    disconnect(tunnel, moment.now);
     if (tunnel.phase == TunnelPhase::Running) {
       enter(tunnel, TunnelPhase::Disconnected);
     }
@@ -196,6 +196,7 @@ void TunnelRegistry::remove(const TunnelId& id,
   }
   if (tunnel.phase != TunnelPhase::Draining) {
     tunnel.drain_deadline = moment.now + rules_.drain_cap;
+    looks_at_ = std::min(looks_at_, tunnel.drain_deadline);
     tunnel.state.shutdown_reason = reason;
     tunnel.state.user_shutdown = true;
     enter(tunnel, TunnelPhase::Draining);
@@ -221,6 +222,9 @@ void TunnelRegistry::jobs_running(const TunnelId& id, std::size_t count, Moment 
 }
 
 void TunnelRegistry::wake(Moment moment) {
+  if (moment.now < looks_at_) {
+    return;
+  }
   std::vector<std::pair<TunnelId, std::string>> due;
   for (const auto& [sequence, tunnel] : tunnels_) {
     if (!tunnel.active()) {
@@ -236,6 +240,7 @@ void TunnelRegistry::wake(Moment moment) {
   for (const auto& [id, reason] : due) {
     terminate(id, reason, moment);
   }
+  looks_at_ = next_deadline();
 }
 
 Instant TunnelRegistry::next_deadline() const {
@@ -260,6 +265,12 @@ void TunnelRegistry::end(Tunnel& tunnel, const std::string& reason, bool by_user
   tunnel.drain_deadline = kNever;
   enter(tunnel, TunnelPhase::Terminated);
   changes_.ended.push_back({tunnel.state.id, reason});
+}
+
+// Without any connection, from now on.
+void TunnelRegistry::disconnect(Tunnel& tunnel, Instant now) {
+  tunnel.disconnected_since = now;
+  looks_at_ = std::min(looks_at_, now + rules_.orphan_after);
 }
 
 void TunnelRegistry::enter(Tunnel& tunnel, TunnelPhase phase) {

@@ -111,6 +111,7 @@ class TunnelRegistry {
  private:
   void end(Tunnel& tunnel, const std::string& reason, bool by_user, Moment moment);
   void enter(Tunnel& tunnel, TunnelPhase phase);
+  void disconnect(Tunnel& tunnel, Instant now);
   void trim_history(const std::string& owner);
   std::vector<std::string> settle_collisions(const std::string& owner,
                                              const CreateTunnelRequest& request,
@@ -120,6 +121,7 @@ class TunnelRegistry {
   std::uint64_t next_sequence_ = 1;
   std::map<std::uint64_t, Tunnel> tunnels_;            // by sequence
   std::unordered_map<TunnelId, std::uint64_t> by_id_;  // asked by each request
+  Instant looks_at_ = kNever;  // no deadline of a tunnel is before it
   TunnelChanges changes_;
 };
 
