@@ -66,8 +66,9 @@ struct TunnelLinkFigures {
   std::size_t held_bytes = 0;    // received and not passed on, sent and not acknowledged
   std::size_t replay_bytes = 0;  // of these, the latter
   Duration round_trip = Duration::zero();
-  bool short_path = false;             // the least round trip is below limits::kShortRoundTrip
-  std::optional<Instant> last_canary;  // answered (server side), asked (worker side)
+  Duration unanswered = Duration::zero();  // Liveness::unanswered
+  bool short_path = false;                 // the least round trip is below limits::kShortRoundTrip
+  std::optional<Instant> last_canary;      // answered (server side), asked (worker side)
   bool ready = false;
   bool suspect = false;
   bool draining = false;

@@ -292,6 +292,7 @@ TunnelLinkFigures TunnelLink::Pump::figures() const {
   figures.held_bytes = h2_.held_bytes() + carrier_.held_bytes();
   figures.replay_bytes = carrier_.held_bytes();
   figures.round_trip = liveness_.round_trip().value_or(Duration::zero());
+  figures.unanswered = liveness_.unanswered(loop_.now());
   figures.short_path = liveness_.short_path();
   figures.last_canary = canary_.last;
   figures.ready = phase_ == Phase::Ready && !suspended();

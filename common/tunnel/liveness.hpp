@@ -48,6 +48,9 @@ class Liveness {
   // When to ask again; later than `now` unless a ping is due.
   Instant next_deadline(Instant now, bool has_streams) const;
   std::optional<Duration> round_trip() const { return round_trip_; }
+  // For how long the peer has said nothing after we sent something. With streams its carrier
+  // acknowledges that within 300 ms, without it has time.
+  Duration unanswered(Instant now) const { return now - unanswered_since_.value_or(now); }
   // This host, a LAN. Not before the kernel was asked.
   bool short_path() const { return least_round_trip_ < limits::kShortRoundTrip; }
 

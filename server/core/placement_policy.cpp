@@ -18,6 +18,7 @@ constexpr std::size_t kCrowded = 8 * 1024 * 1024;
 constexpr std::size_t kSharedStreams = 100;
 constexpr std::size_t kSharedQueue = 512 * 1024;  // two turns of a carrier's acknowledgement
 constexpr std::size_t kSharedBulk = 64 * 1024;
+constexpr Duration kSharedSilence = std::chrono::milliseconds{300};
 
 // Round trips that differ by less than this are alike.
 constexpr Duration kSameRoundTrip = std::chrono::milliseconds{1};
@@ -82,7 +83,8 @@ std::optional<std::size_t> place_among(std::span<const PlacementCandidate> candi
 
 bool is_shareable(const PlacementCandidate& candidate) {
   return candidate.usable && candidate.short_path && candidate.streams < kSharedStreams &&
-         candidate.queued_bytes <= kSharedQueue && candidate.recent_bulk <= kSharedBulk;
+         candidate.queued_bytes <= kSharedQueue && candidate.recent_bulk <= kSharedBulk &&
+         candidate.unanswered < kSharedSilence;
 }
 
 // Ends with the first one that is usable and not on a short path: neither are the others.

@@ -6,7 +6,8 @@
 //
 // On a short path (this host, a LAN), where little is lost and windows do not matter, requests cost
 // TLS records, system calls and wake-ups, and those that share a connection share these: the first
-// connection on which nothing large is under way takes all, as long as they are not too many.
+// connection on which nothing large is under way takes all, as long as they are not too many and it
+// answers: should it be dead, few have found out before the others go elsewhere.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,7 @@ struct PlacementCandidate {
   std::size_t streams = 0;
   Duration round_trip = Duration::zero();
   bool short_path = false;
+  Duration unanswered = Duration::zero();  // with streams: silent since we sent something
   // Of large bodies, lately: behind them is a queue in the kernel or at the other end.
   std::size_t recent_bulk = 0;
 };

@@ -10,7 +10,8 @@ class CuttingRelay:
     def __init__(self, target):
         self.target = target
         self.swallowing = False
-        self.pairs = set()
+        self.swallowed = set()
+        self.pairs = {}  # and how many bytes went through each
         self.accepted = self.cuts = 0
         self.server = None
         self.loop = asyncio.new_event_loop()
@@ -33,20 +34,22 @@ class CuttingRelay:
             writer.transport.abort()
             return
         pair = (writer, other_writer)
-        self.pairs.add(pair)
-        await asyncio.gather(self._pass(reader, other_writer), self._pass(other_reader, writer))
-        self.pairs.discard(pair)
+        self.pairs[pair] = 0
+        await asyncio.gather(self._pass(pair, reader, other_writer), self._pass(pair, other_reader, writer))
+        self.pairs.pop(pair, None)
         for end in pair:
             end.close()
 
-    async def _pass(self, reader, writer):
+    async def _pass(self, pair, reader, writer):
         try:
             while piece := await reader.read(65536):
-                if self.swallowing:
+                if self.swallowing or pair in self.swallowed:
                     continue
+                if pair in self.pairs:
+                    self.pairs[pair] += len(piece)
                 writer.write(piece)
                 await writer.drain()
-            if not self.swallowing:
+            if not self.swallowing and pair not in self.swallowed:
                 writer.write_eof()
         except (OSError, RuntimeError):
             pass
@@ -74,6 +77,10 @@ class CuttingRelay:
     def swallow(self):
         """From now on nothing gets through, and nobody is told."""
         self.swallowing = True
+
+    def swallow_busiest(self):
+        """The same, for the connection that has carried most; the others go on."""
+        self.swallowed.add(max(self.pairs, key=self.pairs.get))
 
     def pass_on(self):
         """New connections work again; what was swallowed stays lost, so the old ones are reset."""

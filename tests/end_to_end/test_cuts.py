@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -196,6 +197,30 @@ def test_a_connection_that_swallows_everything(tunnel):
     figures = tunnel.finish(crowd)
     assert figures["failures"] == []
     assert tunnel.resumed() >= 8
+
+
+def test_one_dead_connection_holds_up_nobody_who_comes_later(tunnel):
+    """Small requests share one of the four. It dies in silence; whoever found out waits for its return."""
+    url = f"{tunnel.site.url}/bytes/5"
+    for _ in range(20):
+        assert get(tunnel.ingress, url, tunnel.credential())[2] == b"".join(content(5))
+    tunnel.relay.swallow_busiest()
+    first_answers = []
+    first = threading.Thread(
+        target=lambda: first_answers.append(get(tunnel.ingress, url, tunnel.credential())[2]))
+    first.start()
+    wait_for(lambda: list(tunnel.metric("streams_active").values())[0] >= 1, "it is on its way")
+    time.sleep(0.5)  # so long nothing comes back, which others are to see
+    # Told by the answers alone: the first waits until the worker has dialled anew.
+    later = 0
+    while first.is_alive():
+        assert get(tunnel.ingress, url, tunnel.credential())[2] == b"".join(content(5))
+        later += first.is_alive()
+    first.join()
+    print(later, "answers before the first")
+    assert first_answers == [b"".join(content(5))]
+    assert later > 10
+    assert tunnel.resumed() == 1
 
 
 @pytest.mark.parametrize("tunnel", ["3s"], indirect=True)

@@ -126,6 +126,16 @@ TEST_CASE("any byte after the ping keeps the peer alive, the answer or not") {
   CHECK(liveness.ping_due(sent + 4s + 12s, false));
 }
 
+TEST_CASE("how long the peer owes an answer counts from the first thing that has none") {
+  Liveness liveness = fresh();
+  CHECK(liveness.unanswered(kStart + 5s) == 0s);
+  liveness.bytes_sent(kStart + 5s);
+  liveness.bytes_sent(kStart + 6s);
+  CHECK(liveness.unanswered(kStart + 7s) == 2s);
+  liveness.bytes_received(kStart + 8s);
+  CHECK(liveness.unanswered(kStart + 9s) == 0s);
+}
+
 TEST_CASE("silence alone is no reason for suspicion, since a slow site is silent too") {
   Liveness liveness = fresh();
   liveness.bytes_sent(kStart);

@@ -136,6 +136,7 @@ TEST_CASE("on a short path requests share the first connection, and only that is
   candidates[0].streams = 99;
   candidates[0].queued_bytes = 512 * 1024;
   candidates[0].recent_bulk = 64 * 1024;
+  candidates[0].unanswered = std::chrono::milliseconds{299};
   int asked = 0;
   const auto candidate_at = [&](std::size_t index) {
     ++asked;
@@ -160,6 +161,9 @@ TEST_CASE("on a short path the next connection is shared when the first has enou
   CHECK(placed_when_first([](PlacementCandidate& first) { first.recent_bulk = 64 * 1024 + 1; }) ==
         1);
   CHECK(placed_when_first([](PlacementCandidate& first) { first.usable = false; }) == 1);
+  CHECK(placed_when_first([](PlacementCandidate& first) {
+          first.unanswered = std::chrono::milliseconds{300};
+        }) == 1);
 }
 
 TEST_CASE("on a short path the better of two takes a stream when every connection has enough") {
