@@ -78,10 +78,9 @@ void SessionState::submit_reset(StreamId stream, StreamState& state, H2Code code
 }
 
 void SessionState::count_body(StreamState& state, std::size_t length) {
-  state.carried += length;
-  if (state.carried > kBulkBegins) {
-    bulk_total += std::min(length, state.carried - kBulkBegins);
-  }
+  const std::size_t first = std::min<std::size_t>(length, kBulkBegins - state.begun);
+  state.begun += static_cast<std::uint32_t>(first);
+  bulk_total += length - first;
 }
 
 void SessionState::head_received(StreamId stream, bool request, bool end) {

@@ -35,8 +35,8 @@ struct StreamState {
   StreamCredit credit;
   std::size_t quantum_left = 0;     // of its turn; 0: the next begins a new one
   std::size_t held = 0;             // received, not passed on
-  std::size_t carried = 0;          // body bytes, both ways
   std::uint64_t last_progress = 0;  // when (in consumptions) `held` last shrank or began
+  std::uint32_t begun = 0;          // body bytes, both ways, as long as it is not large
   Turn turn = Turn::Idle;
   bool known = false;       // the user has heard of it
   bool has_source = false;  // nghttp2 was given the body's source

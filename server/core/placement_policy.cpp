@@ -106,7 +106,8 @@ std::optional<std::size_t> place_shared(std::size_t count, const CandidateAt& ca
 std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
   const double passed = std::chrono::duration<double>(now - at_).count();
   recent_ *= std::max(0.0, 1.0 - passed / kRecent);
-  recent_ += static_cast<double>(total - total_);
+  // Of a longer time nobody knows when they came: its average.
+  recent_ += static_cast<double>(total - total_) * (kRecent / std::max(passed, kRecent));
   at_ = now;
   total_ = total;
   return static_cast<std::size_t>(recent_);

@@ -31,7 +31,7 @@ struct PlacementCandidate {
   std::size_t recent_bulk = 0;
 };
 
-// How much of a growing total came within about the last second.
+// How much of a growing total came within about the last second: exact when it is asked often.
 class RecentBytes {
  public:
   // `total`: since the beginning.

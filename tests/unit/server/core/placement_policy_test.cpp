@@ -59,6 +59,15 @@ TEST_CASE("a stream goes where no download is under way") {
   CHECK(download.note(750'000, now) == 0);  // it is over
 }
 
+TEST_CASE("what came since somebody asked last counts for the time that has passed") {
+  RecentBytes recent;
+  const Instant start{std::chrono::seconds{100}};
+  CHECK(recent.note(0, start) == 0);
+  CHECK(recent.note(600'000, start) == 600'000);  // within the clock's step
+  CHECK(recent.note(1'200'000, start + std::chrono::milliseconds{500}) == 900'000);
+  CHECK(recent.note(7'200'000, start + std::chrono::milliseconds{60'500}) == 100'000);
+}
+
 TEST_CASE("a round trip counts from a millisecond of difference on") {
   Random random(6);
   std::vector<PlacementCandidate> candidates(2);
