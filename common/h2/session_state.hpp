@@ -122,12 +122,12 @@ class SessionState {
 
   // Sending.
   FrameBatch batch;
-  StreamId filled;  // whose bytes wait in place in the batch
   std::size_t unsent_total = 0;
   std::uint64_t bulk_total = 0;
   SendOrder order;
   std::optional<StreamId> sending;  // whose turn it is
-  bool sent_in_turn = false;        // a frame of it, since it was let send
+  StreamId filled;                  // whose bytes wait in place in the batch
+  bool sent_in_turn = false;        // a frame of the one that sends, since it was let
 
   // Credit.
   std::size_t held_total = 0;

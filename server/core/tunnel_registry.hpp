@@ -121,7 +121,7 @@ class TunnelRegistry {
   std::uint64_t next_sequence_ = 1;
   std::map<std::uint64_t, Tunnel> tunnels_;            // by sequence
   std::unordered_map<TunnelId, std::uint64_t> by_id_;  // asked by each request
-  Instant looks_at_ = kNever;  // no deadline of a tunnel is before it
+  Instant looks_at_ = kNever;                          // no deadline of a tunnel is before it
   TunnelChanges changes_;
 };
 
