@@ -11,6 +11,7 @@ namespace scpool {
 template <class T>
 class Spared {
  public:
+  // NOLINTNEXTLINE(misc-new-delete-overloads): the one that takes the size is its match
   static void* operator new(std::size_t size) {
     if (size == sizeof(T) && spares.count > 0) {
       return spares.pieces[--spares.count];
@@ -25,7 +26,7 @@ class Spared {
       return;
     }
 #endif
-    ::operator delete(piece, size);
+    ::operator delete(piece);  // not by size: clang has that only when asked for it
   }
 
  protected:

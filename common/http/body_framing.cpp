@@ -16,6 +16,15 @@ namespace {
 // Lengths beyond this do not fit everybody's signed arithmetic, which is what smugglers hope for.
 constexpr auto kMaxLength = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
+// `value`: of the only Content-Length.
+std::variant<BodyPlan, HeadProblem> framing_by_length(std::string_view value) {
+  const auto length = parse_number(value);
+  if (!length || *length > kMaxLength) {
+    return HeadProblem{400, "Content-Length is not a number below 2^63"};
+  }
+  return BodyPlan{BodyKind::Length, *length};
+}
+
 // What the fields alone say, the same for requests and responses; None when they say nothing.
 std::variant<BodyPlan, HeadProblem> framing_of(const Fields& fields, int minor_version) {
   constexpr std::uint64_t kFramingBits =
@@ -48,14 +57,7 @@ std::variant<BodyPlan, HeadProblem> framing_of(const Fields& fields, int minor_v
   if (lengths > 1) {
     return HeadProblem{400, "more than one Content-Length"};
   }
-  if (lengths == 0) {
-    return BodyPlan{};
-  }
-  const auto length = parse_number(value);
-  if (!length || *length > kMaxLength) {
-    return HeadProblem{400, "Content-Length is not a number below 2^63"};
-  }
-  return BodyPlan{BodyKind::Length, *length};
+  return lengths == 0 ? BodyPlan{} : framing_by_length(value);
 }
 
 }  // namespace
