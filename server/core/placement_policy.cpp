@@ -113,6 +113,13 @@ std::size_t RecentBytes::note(std::uint64_t total, Instant now) {
   return static_cast<std::size_t>(recent_);
 }
 
+Duration OwedAnswer::note(std::size_t streams, Duration unanswered, Instant now) {
+  if (streams == 0) {
+    busy_since_ = now;
+  }
+  return std::min(unanswered, now - busy_since_);
+}
+
 std::optional<std::size_t> place_stream(std::size_t count,
                                         const CandidateAt& candidate_at,
                                         Random& random) {

@@ -26,7 +26,7 @@ struct PlacementCandidate {
   std::size_t streams = 0;
   Duration round_trip = Duration::zero();
   bool short_path = false;
-  Duration unanswered = Duration::zero();  // with streams: silent since we sent something
+  Duration unanswered = Duration::zero();  // as OwedAnswer tells
   // Of large bodies, lately: behind them is a queue in the kernel or at the other end.
   std::size_t recent_bulk = 0;
 };
@@ -41,6 +41,17 @@ class RecentBytes {
   Instant at_{};
   std::uint64_t total_ = 0;
   double recent_ = 0;
+};
+
+// How long a connection has owed an answer. Without streams it has time, and what was sent then
+// does not count.
+class OwedAnswer {
+ public:
+  // `unanswered`: since something was sent and nothing heard.
+  Duration note(std::size_t streams, Duration unanswered, Instant now);
+
+ private:
+  Instant busy_since_{};
 };
 
 // An index below `count`; nothing when none is usable. Connections with more than 8 MiB in flight

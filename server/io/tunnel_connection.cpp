@@ -1,6 +1,5 @@
 #include "server/io/tunnel_connection.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace scpool::server {
@@ -25,9 +24,7 @@ PlacementCandidate TunnelConnection::candidate() {
   candidate.streams = figures.active_streams;
   candidate.round_trip = figures.round_trip;
   candidate.short_path = figures.short_path;
-  // Without streams it owes no answer; what was sent then does not count.
-  busy_since_ = figures.active_streams == 0 ? loop_.now() : busy_since_;
-  candidate.unanswered = std::min(figures.unanswered, loop_.now() - busy_since_);
+  candidate.unanswered = owed_.note(figures.active_streams, figures.unanswered, loop_.now());
   candidate.recent_bulk = recent_bulk_.note(figures.bulk_bytes, loop_.now());
   return candidate;
 }

@@ -94,7 +94,7 @@ class TunnelConnection final : private TunnelLinkListener {
   bool draining_ = false;
   std::optional<Instant> suspended_since_;
   RecentBytes recent_bulk_;
-  Instant busy_since_{};  // as far as candidate() has seen
+  OwedAnswer owed_;
   Timer end_timer_;
   TunnelLink link_;
 };

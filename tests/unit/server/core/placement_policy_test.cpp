@@ -68,6 +68,18 @@ TEST_CASE("what came since somebody asked last counts for the time that has pass
   CHECK(recent.note(7'200'000, start + std::chrono::milliseconds{60'500}) == 100'000);
 }
 
+TEST_CASE("an answer is owed from the first stream on, not for what was sent before") {
+  OwedAnswer owed;
+  const Instant start{std::chrono::seconds{100}};
+  const Duration step = std::chrono::milliseconds{400};
+  const Duration long_ago = std::chrono::seconds{9};
+  CHECK(owed.note(0, long_ago, start) == Duration::zero());
+  CHECK(owed.note(1, long_ago, start) == Duration::zero());
+  CHECK(owed.note(2, long_ago + step, start + step) == step);
+  CHECK(owed.note(2, Duration::zero(), start + 2 * step) == Duration::zero());  // it has answered
+  CHECK(owed.note(0, step, start + 3 * step) == Duration::zero());
+}
+
 TEST_CASE("a round trip counts from a millisecond of difference on") {
   Random random(6);
   std::vector<PlacementCandidate> candidates(2);
